@@ -1,0 +1,85 @@
+"""What phone audio is: G.711 mu-law, 8000 one-byte samples a second, 20 ms frames.
+
+Twilio sends and plays it raw, without header (Media Streams documentation,
+https://www.twilio.com/docs/voice/media-streams/websocket-messages).
+"""
+
+from __future__ import annotations
+
+import struct
+
+__all__ = [
+    "FRAMES_PER_SECOND",
+    "FRAME_BYTES",
+    "FRAME_SECONDS",
+    "SAMPLE_RATE",
+    "SILENCE",
+    "SILENCE_FRAME",
+    "decode",
+    "encode",
+    "is_voiced",
+    "level",
+    "seconds_of",
+]
+
+SAMPLE_RATE = 8000  # samples a second, one byte each
+FRAMES_PER_SECOND = 50
+FRAME_SECONDS = 1 / FRAMES_PER_SECOND  # 0.02
+FRAME_BYTES = SAMPLE_RATE // FRAMES_PER_SECOND  # 160
+SILENCE = 0xFF  # positive zero
+SILENCE_FRAME = bytes([SILENCE]) * FRAME_BYTES
+
+_BIAS = 0x84
+_CLIP = 32635
+# Speech rendered at a telephone level lies above 1000; line noise (0x7E..0xFF
+# mixed) stays below 10. A wide gap, so the exact threshold does not matter.
+VOICED_LEVEL = 200
+
+
+def _expand(byte: int) -> int:
+    byte = ~byte & 0xFF
+    magnitude = (((byte & 0x0F) << 3) + _BIAS << ((byte >> 4) & 0x07)) - _BIAS
+    return -magnitude if byte & 0x80 else magnitude
+
+
+def _compress(sample: int) -> int:
+    sign = 0x80 if sample < 0 else 0
+    magnitude = min(abs(sample), _CLIP) + _BIAS
+    exponent = magnitude.bit_length() - 8
+    return ~(sign | exponent << 4 | (magnitude >> exponent + 3) & 0x0F) & 0xFF
+
+
+_LINEAR = tuple(_expand(byte) for byte in range(256))
+_MAGNITUDE = tuple(abs(sample) for sample in _LINEAR)
+
+
+def decode(audio: bytes) -> list[int]:
+    """Return the 16-bit linear samples of mu-law bytes."""
+    linear = _LINEAR
+    return [linear[byte] for byte in audio]
+
+
+def encode(samples: list[int]) -> bytes:
+    """Return mu-law bytes for 16-bit linear samples; louder ones are clipped."""
+    return bytes(_compress(sample) for sample in samples)
+
+
+def to_linear16(audio: bytes) -> bytes:
+    """Return little-endian 16-bit samples, as ``encoding=linear16`` means them."""
+    return struct.pack(f"<{len(audio)}h", *decode(audio))
+
+
+def level(audio: bytes) -> float:
+    """Return the mean absolute amplitude on the 16-bit scale; 0.0 for no audio."""
+    magnitude = _MAGNITUDE
+    return sum([magnitude[byte] for byte in audio]) / len(audio) if audio else 0.0
+
+
+def is_voiced(audio: bytes) -> bool:
+    """Tell whether the audio is louder than line noise."""
+    return level(audio) >= VOICED_LEVEL
+
+
+def seconds_of(audio: bytes) -> float:
+    """Return how long the audio plays."""
+    return len(audio) / SAMPLE_RATE
