@@ -1,0 +1,1 @@
+"""Numbered black-box cases; each rests only on what crossed the wires."""

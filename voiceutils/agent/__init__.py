@@ -1,0 +1,1 @@
+"""The reference agent: a phone agent as one would write it for production."""

@@ -1,0 +1,144 @@
+"""Runs cases on one event loop in a thread of its own, several calls at a time.
+
+A call lasts as long as a call lasts, so the cases that pytest selected are all dialled
+at the start, at most ``LINES`` at once, and every pytest item waits for its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import threading
+import time
+from collections.abc import Coroutine, Iterable
+from concurrent.futures import Future
+from typing import Any, NamedTuple, TypeVar
+
+import pytest
+
+from conformance._case import SHOULD, Case, CaseFailed, Level
+from conformance._line import Line, Numbering, Unsupported
+from voiceutils.errors import DeadlineExceeded
+
+__all__ = ["CLEAN", "Exchange", "Pair", "Verdict"]
+
+T = TypeVar("T")
+
+# Two cores carry about twenty calls with their fakes and agents; half of that leaves
+# every frame on time. A case seldom lasts longer than 20 s.
+LINES = 10
+CASE_DEADLINE = 45.0
+CLEAN = "clean"
+
+
+class Pair(NamedTuple):
+    """A case and the agent that it is put to."""
+
+    case: Case
+    agent: str  # CLEAN, or the name of a mutant
+
+
+class Verdict(NamedTuple):
+    """How one case ended for one agent."""
+
+    failure: Exception | None
+    seconds: float
+
+
+class Exchange:
+    """All lines of a test session.
+
+    Args:
+        control: address of the fakes' control interface.
+        agents: addresses by name; CLEAN is the agent under test.
+        strict: a missed SHOULD fails, as it does for our own agent.
+        numbering: where calls take their numbers from.
+    """
+
+    def __init__(
+        self,
+        control: str,
+        agents: dict[str, str],
+        *,
+        strict: bool,
+        numbering: Numbering,
+    ) -> None:
+        self.verdicts: dict[tuple[str, str], Verdict] = {}
+        self._control = control
+        self._agents = agents
+        self._strict = strict
+        self._numbering = numbering
+        self._futures: dict[tuple[str, str], Future[Verdict]] = {}
+        self._loop = asyncio.new_event_loop()
+        self._lines = asyncio.Semaphore(LINES)
+        self._thread = threading.Thread(
+            target=self._loop.run_forever, name="exchange", daemon=True
+        )
+        self._thread.start()
+
+    def dial(self, pairs: Iterable[Pair]) -> None:
+        """Start the given pairs; returns at once."""
+        for pair in pairs:
+            key = (pair.case.number, pair.agent)
+            if key not in self._futures:
+                self._futures[key] = self.submit(self._run(pair))
+
+    def submit(self, work: Coroutine[Any, Any, T]) -> Future[T]:
+        """Run anything else on the exchange's loop."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
+
+    def verdict(self, pair: Pair) -> Verdict:
+        """Wait for the verdict of a pair, dialling it when nobody has."""
+        self.dial([pair])
+        return self._futures[pair.case.number, pair.agent].result(timeout=600)
+
+    def judge(self, case: Case) -> None:
+        """Turn the verdict on the agent under test into a pytest outcome."""
+        failure = self.verdict(Pair(case, CLEAN)).failure
+        if failure is None:
+            return
+        if isinstance(failure, Unsupported):
+            pytest.skip(f"UNSUPPORTED {failure}")
+        if case.level is Level.INFO and isinstance(failure, CaseFailed):
+            return
+        if case.level is SHOULD and not self._strict:
+            pytest.xfail(f"NON-STRICT\n{failure}")
+        if isinstance(failure, CaseFailed):
+            pytest.fail(str(failure), pytrace=False)
+        raise failure
+
+    def close(self) -> None:
+        """End all calls and the loop."""
+        self.submit(self._cancel_all()).result(timeout=10)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(timeout=10)
+        self._loop.close()
+
+    async def _cancel_all(self) -> None:
+        mine = asyncio.current_task()
+        tasks = [task for task in asyncio.all_tasks() if task is not mine]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _run(self, pair: Pair) -> Verdict:
+        case, agent = pair
+        async with self._lines:
+            began = time.monotonic()
+            failure: Exception | None = None
+            address = self._agents[agent]
+            async with Line(
+                case.number, address, self._control, self._numbering
+            ) as line:
+                try:
+                    async with asyncio.timeout(CASE_DEADLINE):
+                        await case.body(line)
+                except TimeoutError:
+                    failure = DeadlineExceeded(
+                        f"case {case.number} to end", CASE_DEADLINE
+                    )
+                except Exception as error:
+                    failure = error
+            verdict = Verdict(failure, time.monotonic() - began)
+        self.verdicts[case.number, agent] = verdict
+        return verdict

@@ -1,0 +1,189 @@
+"""The caller speaks while the agent is speaking; marks and clear."""
+
+from __future__ import annotations
+
+import asyncio
+
+from conformance._case import MUST, case
+from conformance._limits import BARGE_IN_LIMIT
+from conformance._line import Line
+from fakes.call_record import TurnRecord
+from fakes.faults import Nothing, Trickle
+from fakes.twilio.script import AwaitGreeting, HangUp, Say
+
+# The reply repeats it, so it is long enough to be interrupted anywhere.
+_LONG = (
+    "I would like to book a table for four people on Friday evening at half past "
+    "seven and we need a high chair for the baby."
+)
+_QUESTION = "What time is it?"
+
+
+def _expect_stopped(line: Line, turn: TurnRecord) -> None:
+    line.expect(
+        turn.barge_in, f"the agent is speaking when turn {turn.turn} begins", "silence"
+    )
+    line.expect(
+        turn.stopped_after is not None and turn.stopped_after <= BARGE_IN_LIMIT,
+        f"the old reply is heard for at most {BARGE_IN_LIMIT:g} s after the caller "
+        f"speaks up (turn {turn.turn})",
+        f"{turn.stopped_after:.2f} s" if turn.stopped_after is not None else "never",
+    )
+
+
+@case(
+    "4.1",
+    level=MUST,
+    source="https://github.com/pipecat-ai/pipecat/issues/366",
+    mutants=("sends_no_clear",),
+)
+async def test_agent_stops_when_interrupted(line: Line) -> None:
+    """The agent falls silent when the caller speaks up.
+
+    Do: ask for a long reply and interrupt it after 0.8 s.
+    Expect: what is heard of the old reply ends within 0.5 s of the first voiced frame.
+    Because: Twilio has seconds of audio queued; only a clear stops it.
+    """
+    await line.talk(
+        AwaitGreeting(), Say(_LONG), Say(_QUESTION, barge_in_after=0.8), HangUp()
+    )
+    _expect_stopped(line, line.expect_completed().turns[1])
+
+
+@case(
+    "4.2",
+    level=MUST,
+    source="https://github.com/pipecat-ai/pipecat/pull/4145",
+    mutants=("keeps_streaming_after_clear",),
+)
+async def test_nothing_old_follows_a_clear(line: Line) -> None:
+    """After a clear nothing of the old reply is sent any more.
+
+    Do: let the speech arrive in real time, and interrupt it after 0.8 s.
+    Expect: the agent sends a clear, and after it no frame of an utterance that was
+        sent before it.
+    Because: one clear empties the queue once; a stream that goes on fills it again.
+    """
+    await line.fault("speak_rest", Nothing(), *(Trickle(1.0),) * 6)
+    async with line.tapped() as tap:
+        await line.talk(
+            AwaitGreeting(),
+            Say(_LONG),
+            Say(_QUESTION, barge_in_after=0.8),
+            HangUp(),
+            address=tap.address,
+        )
+        clears = tap.clears()
+        late = tap.old_utterances_after_clear()
+    line.expect(clears > 0, "a clear for the interruption", "none")
+    line.expect(
+        not late,
+        "no old utterance goes on after the clear",
+        f"frames of utterances {late}",
+    )
+
+
+@case(
+    "4.3",
+    level=MUST,
+    source="https://github.com/shaswat28/streamdouble",
+    mutants=("deaf_once_all_is_sent",),
+)
+async def test_agent_can_be_interrupted_when_all_is_sent(line: Line) -> None:
+    """An interruption works late in a reply, when everything was sent long ago.
+
+    Do: ask for a long reply, which arrives ten times faster than it plays; interrupt
+        it after 3 s of hearing.
+    Expect: what is heard of the old reply ends within 0.5 s.
+    Because: sent is not heard; an agent that stops listening for interruptions when
+        it has sent its audio cannot be interrupted for most of the reply.
+    """
+    await line.talk(
+        AwaitGreeting(), Say(_LONG), Say(_QUESTION, barge_in_after=3.0), HangUp()
+    )
+    _expect_stopped(line, line.expect_completed().turns[1])
+
+
+@case(
+    "4.4",
+    level=MUST,
+    source="https://github.com/twilio-samples/speech-assistant-openai-realtime-api-node/issues/33",
+    mutants=("counts_marks_of_a_cleared_reply",),
+)
+async def test_second_interruption_works_too(line: Line) -> None:
+    """A second interruption in the same call works like the first.
+
+    Do: interrupt a long reply after 0.8 s, then the next long reply after 1.5 s.
+    Expect: both times the old reply ends within 0.5 s.
+    Because: clear returns every outstanding mark; an agent that takes those for marks
+        of the next reply believes that it has been played.
+    """
+    await line.talk(
+        AwaitGreeting(),
+        Say(_LONG),
+        Say(_LONG, barge_in_after=0.8),
+        Say(_QUESTION, barge_in_after=1.5),
+        HangUp(),
+    )
+    record = line.expect_completed()
+    _expect_stopped(line, record.turns[1])
+    _expect_stopped(line, record.turns[2])
+
+
+@case(
+    "4.5",
+    level=MUST,
+    source="https://github.com/livekit/agents/pull/3917",
+    mutants=("waits_for_marks",),
+)
+async def test_lost_marks_do_not_hang_the_call(line: Line) -> None:
+    """A call goes on when no mark ever returns.
+
+    Do: lose every mark on its way to the agent; greeting and two questions.
+    Expect: both questions are answered.
+    Because: marks may be late or lost; a wait without a limit is a dead call.
+    """
+    async with line.tapped(lambda text: [] if '"event":"mark"' in text else [text]) as tap:
+        await line.talk(
+            AwaitGreeting(),
+            Say(_QUESTION),
+            Say("Where are you located?"),
+            HangUp(),
+            address=tap.address,
+        )
+    line.expect_completed()
+
+
+@case(
+    "4.6",
+    level=MUST,
+    source="https://github.com/twilio-labs/call-gpt/issues/20",
+    mutants=("does_not_cancel_the_model",),
+)
+async def test_model_request_ends_with_the_interruption(line: Line) -> None:
+    """The model is told to stop when its reply is interrupted.
+
+    Do: let the model take its time for every word; interrupt the reply after 0.8 s.
+    Expect: the interrupted request is closed within 1 s of the interruption.
+    Because: tokens that nobody will hear are paid for, and open requests pile up.
+    """
+    await line.fault("chat", Trickle(0.3))
+    record = await line.talk(
+        AwaitGreeting(), Say(_LONG), Say(_QUESTION, barge_in_after=0.8), HangUp()
+    )
+    await asyncio.sleep(0.2)
+    asked = await line.attempts("chat")
+    spoke_up = record.turns[1].spoke_from if len(record.turns) > 1 else None
+    line.expect(
+        bool(asked) and spoke_up is not None,
+        "a reply begins, and the caller interrupts it",
+        record.cause or "it did not come to that",
+    )
+    assert spoke_up is not None
+    closed = asked[0].closed
+    after = None if closed is None else closed - record.placed_at - spoke_up
+    line.expect(
+        after is not None and after <= 1.0,
+        "the interrupted model request is closed within 1 s",
+        "still open at the end" if after is None else f"after {after:.2f} s",
+    )

@@ -1,0 +1,216 @@
+"""Percentiles against the sorted list they stand for; budgets against plain numbers."""
+
+from __future__ import annotations
+
+import json
+from fractions import Fraction
+from math import ceil, inf, nan
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from voiceutils import (
+    DEFAULT_BUDGETS,
+    Budget,
+    LatencyHistogram,
+    SettingError,
+    WireError,
+)
+
+LATENCIES = st.lists(
+    st.one_of(
+        st.floats(0, 1e4),
+        st.floats(1e-9, 1e-3),
+        st.integers(0, 12).map(lambda power: 2.0**-power),  # bucket edges
+        st.floats(0, 1.7e308),
+    ),
+    max_size=200,
+)
+PERCENTS = st.one_of(
+    st.sampled_from([0, 1, 50, 50.0, 90, 95.0, 99, 99.9, 99.99, 100]),
+    st.floats(0, 100),
+)
+
+
+def histogram_of(values: list[float]) -> LatencyHistogram:
+    """Return the values, recorded."""
+    histogram = LatencyHistogram()
+    for value in values:
+        histogram.record(value)
+    return histogram
+
+
+@given(LATENCIES.filter(bool), PERCENTS)
+@settings(deadline=None, max_examples=300)
+def test_percentile_is_within_its_promise(values: list[float], percent: float) -> None:
+    """At every scale the answer is within 0.4 % of the nearest-rank value."""
+    rank = max(1, ceil(Fraction(repr(percent)) * len(values) / 100))
+    exact = sorted(values)[rank - 1]
+    got = histogram_of(values).percentile(percent)
+    assert got == pytest.approx(exact, rel=0.004, abs=1e-320)
+
+
+@given(LATENCIES.filter(bool), PERCENTS, PERCENTS)
+@settings(deadline=None)
+def test_percentiles_rise_and_stay_within_the_extremes(
+    values: list[float], one: float, other: float
+) -> None:
+    """Smallest <= any percentile <= any higher one <= largest, exact at the ends."""
+    histogram = histogram_of(values)
+    low, high = sorted((one, other))
+    answers = [histogram.percentile(percent) for percent in (low, high)]
+    assert histogram.min == min(values)
+    assert histogram.max == max(values) == histogram.percentile(100)
+    assert min(values) <= answers[0] <= answers[1] <= max(values)  # type: ignore[operator]
+
+
+@given(st.lists(LATENCIES, max_size=6))
+@settings(deadline=None)
+def test_merging_is_recording_everything(runs: list[list[float]]) -> None:
+    """Histograms of workers, merged, equal the histogram of all their values."""
+    merged = LatencyHistogram()
+    for run in runs:
+        merged.merge(histogram_of(run))
+    everything = [value for run in runs for value in run]
+    assert merged == histogram_of(everything)
+    assert merged.count == len(everything)
+
+
+@given(LATENCIES.filter(bool))
+@settings(deadline=None)
+def test_merging_with_itself_doubles(values: list[float]) -> None:
+    """A histogram may be merged into itself."""
+    histogram = histogram_of(values)
+    histogram.merge(histogram)
+    assert histogram == histogram_of(values + values)
+
+
+@given(LATENCIES)
+@settings(deadline=None)
+def test_counts_survive_json(values: list[float]) -> None:
+    """Counts, and with them count, extremes and percentiles, come back exactly."""
+    histogram = histogram_of(values)
+    back = LatencyHistogram.from_counts(json.loads(json.dumps(histogram.to_counts())))
+    assert back == histogram
+    assert (back.count, back.min, back.max) == (
+        histogram.count,
+        histogram.min,
+        histogram.max,
+    )
+    assert back.percentile(95) == histogram.percentile(95)
+
+
+@pytest.mark.parametrize(
+    "counts",
+    [
+        {"5": 1},
+        {"5": 1, "min_bits": 0, "max_bits": 0},
+        {"min_bits": 0, "max_bits": 0},
+        histogram_of([1.0]).to_counts() | {"x": 1},
+        histogram_of([1.0]).to_counts() | {"900": 1},
+        histogram_of([1.0]).to_counts() | {"min_bits": -1},
+        histogram_of([1.0, 2.0]).to_counts() | {"256": 0},
+        histogram_of([1.0]).to_counts() | {"256": "many"},
+        histogram_of([1.0]).to_counts() | {"max_bits": 1 << 70},
+    ],
+)
+def test_counts_that_cannot_be_are_refused(counts: dict[str, int]) -> None:
+    """Nothing that did not come from a histogram becomes one."""
+    with pytest.raises(WireError, match="not the counts"):
+        LatencyHistogram.from_counts(counts)
+
+
+@pytest.mark.parametrize("wrong", [-1e-9, -1, inf, nan, -inf])
+def test_latency_that_cannot_be_is_refused(wrong: float) -> None:
+    """A negative or endless latency is an error, not a value to clamp."""
+    histogram = LatencyHistogram()
+    with pytest.raises(ValueError, match="0 or more seconds"):
+        histogram.record(wrong)
+    assert histogram.count == 0
+
+
+@pytest.mark.parametrize("wrong", [-1, 100.1, nan])
+def test_percentile_that_cannot_be_is_refused(wrong: float) -> None:
+    """Percentiles lie in 0..100."""
+    with pytest.raises(ValueError, match=r"0\.\.100"):
+        LatencyHistogram().percentile(wrong)
+
+
+def test_nothing_recorded_has_no_percentile() -> None:
+    """None, rather than a zero that looks fast."""
+    empty = LatencyHistogram()
+    assert (empty.count, empty.min, empty.max, empty.percentile(95)) == (
+        0,
+        None,
+        None,
+        None,
+    )
+    assert empty.to_counts() == {}
+
+
+def test_memory_does_not_grow_with_the_number_of_values() -> None:
+    """A hundred thousand latencies between 1 ms and 10 s fill under 1800 buckets."""
+    histogram = LatencyHistogram()
+    for number in range(100_000):
+        histogram.record(0.001 + number * 1e-4)
+    assert len(histogram.to_counts()) < 1800
+
+
+@given(LATENCIES.filter(bool), st.floats(0.001, 1e4), st.floats(0.1, 100))
+@settings(deadline=None)
+def test_verdict_compares_the_percentile_with_the_limit(
+    values: list[float], limit: float, percent: float
+) -> None:
+    """Met exactly when the percentile is within the limit; else it says by how much."""
+    histogram = histogram_of(values)
+    value = histogram.percentile(percent)
+    verdict = Budget("turn_gap", percent, limit).judge(histogram)
+    assert value is not None
+    assert verdict.value == value
+    assert verdict.met is (value <= limit)
+    assert verdict.missed_by == (None if verdict.met else value - limit)
+
+
+def test_what_was_not_measured_misses_its_budget() -> None:
+    """An agent that never answered is not a fast agent."""
+    verdict = Budget("turn_gap", 95, 1.1).judge(LatencyHistogram())
+    assert verdict.met is False
+    assert verdict.value is None
+    assert "nothing was measured" in str(verdict)
+
+
+def test_verdict_reads_as_a_sentence() -> None:
+    """Budget, value and distance are all there."""
+    budget = Budget("turn_gap", 95, 1.1)
+    assert (
+        str(budget.judge(histogram_of([1.5])))
+        == "turn_gap p95 <= 1.100 s: missed by 0.400 s with 1.500 s"
+    )
+    assert (
+        str(budget.judge(histogram_of([0.5])))
+        == "turn_gap p95 <= 1.100 s: met with 0.500 s"
+    )
+
+
+@pytest.mark.parametrize(
+    ("percentile", "limit"), [(0, 1), (101, 1), (nan, 1), (95, 0), (95, -1), (95, inf)]
+)
+def test_budget_that_cannot_be_is_refused(percentile: float, limit: float) -> None:
+    """The message names the budget."""
+    with pytest.raises(SettingError, match="budget greeting"):
+        Budget("greeting", percentile, limit)
+
+
+def test_default_budgets_are_the_published_ones() -> None:
+    """Twilio's target and upper limit for the gap; the others have one limit each."""
+    limits = {
+        (budget.name, budget.percentile): budget.limit_seconds
+        for budget in DEFAULT_BUDGETS
+    }
+    assert limits == {
+        ("turn_gap", 50): 0.885,
+        ("turn_gap", 95): 1.1,
+        ("greeting", 95): 1.5,
+        ("barge_in", 95): 0.5,
+    }

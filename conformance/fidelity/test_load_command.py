@@ -1,0 +1,154 @@
+"""``locust -f loadtests`` as a person types it: real processes and sockets, few calls.
+
+The machine that runs this may be too busy for 20 ms frames; then the run says INVALID
+(3), which is right, and everything but the verdict on time is still checked.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+DEADLINE = 75
+
+
+def locust(*options: str, run_time: str = "24s") -> subprocess.CompletedProcess[str]:
+    """Run the load test with four phones; returns when it has ended."""
+    return subprocess.run(
+        [
+            *(sys.executable, "-m", "locust", "-f", "loadtests", "--headless"),
+            *("-u", "4", "-r", "4", "-t", run_time, "--only-summary", *options),
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE,
+        check=False,
+    )
+
+
+def number_after(word: str, text: str) -> int:
+    """The first number that follows ``word`` in the table."""
+    found = re.search(rf"{word}\D*?(\d+)", text)
+    assert found, text
+    return int(found[1])
+
+
+def test_the_first_run_needs_nothing() -> None:
+    """No option: fakes, agent and engine come up, calls complete, nothing is lost."""
+    run = locust("--turns", "2", "--fault-share", "0.5")
+
+    assert run.returncode in (0, 3), run.stdout + run.stderr
+    assert number_after("completed", run.stdout) >= 4
+    assert number_after("failed", run.stdout) == 0
+    assert re.search(r"caller to agent: 0 of \d", run.stdout), run.stdout
+    assert re.search(r"agent to caller: 0 of \d", run.stdout), run.stdout
+    assert re.search(r"delays checked, 0 out of bounds", run.stdout), run.stdout
+    assert f"exit code {run.returncode}" in run.stdout
+    assert "Traceback" not in run.stdout + run.stderr
+
+
+def test_a_missed_budget_and_lost_audio_are_never_green() -> None:
+    """A slow model misses the turn gap; frames not sent are found, with their call."""
+    run = locust("--turns", "2", "--model-delay", "1", "--drop-every", "40")
+
+    assert run.returncode in (1, 3), run.stdout + run.stderr
+    assert re.search(r"p95 <= 1100 MISSED by \d+", run.stdout), run.stdout
+    assert re.search(r"call \d+, turn \d: frames? \d+", run.stdout), run.stdout
+
+
+@pytest.fixture
+def wrong_number() -> Iterator[int]:
+    """A port that answers any request with a plain 200 that is no TwiML."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def answer() -> None:
+        while True:
+            try:
+                caller, _ = listener.accept()
+            except OSError:
+                return
+            with caller:
+                caller.recv(4096)
+                body = b"Hello"
+                head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n"
+                caller.sendall(head.encode() + body)
+
+    thread = Thread(target=answer, daemon=True)
+    thread.start()
+    yield listener.getsockname()[1]
+    listener.shutdown(socket.SHUT_RDWR)
+    listener.close()
+    thread.join(5)
+
+
+@pytest.mark.parametrize("scheme", ["http", "ws"])
+def test_an_agent_that_is_none_is_one_clear_line(
+    wrong_number: int, scheme: str
+) -> None:
+    """Bad TwiML and a refused upgrade end the run before its first call."""
+    run = locust("--agent", f"{scheme}://127.0.0.1:{wrong_number}/voice")
+
+    assert run.returncode == 2
+    assert "no call gets through to" in run.stderr
+    assert "Traceback" not in run.stdout + run.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--agent", "http://127.0.0.1:1/voice"), "no call gets through to"),
+        (("--agent", "ftp://127.0.0.1/voice"), "need http"),
+        (("--agent", "https://agent.example.com/voice"), "--allow-remote"),
+        (("--turns", "0"), "--turns 0 is not between"),
+        (("--backoff", "fast"), "--backoff 'fast' does not read"),
+    ],
+)
+def test_a_mistake_in_the_options_is_one_clear_line(
+    options: tuple[str, ...], said: str
+) -> None:
+    """Exit code 2, the reason on standard error, no traceback."""
+    run = locust(*options)
+
+    assert run.returncode == 2
+    assert said in run.stderr
+    assert "Traceback" not in run.stdout + run.stderr
+
+
+def test_ctrl_c_ends_everything_and_still_judges() -> None:
+    """The table is printed, and no child is left behind."""
+    run = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "locust", "-f", "loadtests", "--headless"),
+            *("-u", "2", "-r", "2", "--only-summary"),
+        ],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    said = ""
+    assert run.stdout is not None
+    for line in run.stdout:
+        said += line
+        if "All users spawned" in line:
+            break
+    run.send_signal(signal.SIGINT)
+    said += run.communicate(timeout=30)[0]
+
+    assert "verdict" in said
+    assert "Traceback" not in said
+    assert run.returncode in (1, 3)
+    with pytest.raises(ProcessLookupError):  # the whole session is gone
+        os.killpg(run.pid, 0)

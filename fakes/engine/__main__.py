@@ -1,0 +1,115 @@
+"""``python -m fakes.engine``: commands on stdin, reports on stdout, one JSON a line."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gc
+import os
+import queue
+import signal
+import sys
+import threading
+from collections.abc import Callable
+
+from fakes.engine.commands import (
+    Dial,
+    HangUpAll,
+    Note,
+    Quit,
+    Ready,
+    Report,
+    decode_command,
+    encode_line,
+)
+from fakes.engine.exchange import Exchange
+from voiceutils.errors import WireError
+
+_CLOSE_WITHIN = 5.0
+
+
+class _Reports:
+    """Writes reports from a thread of its own: a full pipe must not stop the frames."""
+
+    def __init__(self) -> None:
+        self._lines: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._write, daemon=True)
+        self._thread.start()
+
+    def __call__(self, report: Report) -> None:
+        self._lines.put(encode_line(report))
+
+    def close(self, within: float) -> None:
+        self._lines.put(None)
+        self._thread.join(within)
+
+    def _write(self) -> None:
+        while (line := self._lines.get()) is not None:
+            while line:
+                try:
+                    line = line[os.write(1, line) :]
+                except OSError:
+                    return  # nobody reads; the end of stdin will end the process
+
+
+def _read_lines(take: Callable[[bytes], None]) -> None:
+    """Pass each line of stdin on; at its end, an empty one."""
+    rest = b""
+    while part := os.read(0, 1 << 16):
+        *lines, rest = (rest + part).split(b"\n")
+        for line in lines:
+            if line.strip():
+                take(line)
+    take(b"")
+
+
+async def _serve(max_calls: int, reports: _Reports) -> None:
+    loop = asyncio.get_running_loop()
+    exchange = Exchange(reports, max_calls=max_calls)
+    quit_asked = asyncio.Event()
+
+    def obey(line: bytes) -> None:
+        try:
+            command = decode_command(line) if line else Quit()
+        except WireError as error:
+            reports(Note(str(error)))
+            return
+        match command:
+            case Dial():
+                exchange.dial(command)
+            case HangUpAll():
+                exchange.hang_up_all()
+            case Quit():
+                quit_asked.set()
+
+    def take(line: bytes) -> None:
+        loop.call_soon_threadsafe(obey, line)
+
+    loop.add_signal_handler(signal.SIGTERM, quit_asked.set)
+    threading.Thread(target=_read_lines, args=(take,), daemon=True).start()
+    gc.collect()
+    gc.freeze()  # what is imported by now lives as long as the process
+    reports(Ready(os.getpid()))
+    await quit_asked.wait()
+    await exchange.close(_CLOSE_WITHIN)
+
+
+def main() -> int:
+    """Serve until told to quit; return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m fakes.engine", description=__doc__)
+    parser.add_argument(
+        "--max-calls", type=int, default=1000, help="calls up at once; others wait"
+    )
+    options = parser.parse_args()
+    # Ctrl-C reaches the whole process group; the parent decides what it means.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Frames are paced by this thread; let it have the interpreter back soon.
+    sys.setswitchinterval(0.0005)
+    reports = _Reports()
+    asyncio.run(_serve(options.max_calls, reports))
+    reports.close(_CLOSE_WITHIN)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,276 @@
+"""The parent's end of a media engine process.
+
+Works with threads and, unchanged, in a process that gevent has patched: only Popen,
+pipes, threads and events, all of which gevent turns into cooperative ones.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+
+from fakes.call_record import CallRecord, Finding
+from fakes.engine.commands import (
+    Command,
+    Dial,
+    Finished,
+    HangUpAll,
+    Note,
+    Quit,
+    Ready,
+    decode_report,
+    encode_line,
+)
+from fakes.twilio.phone import CallOrder
+from voiceutils.errors import DeadlineExceeded, VoiceError, WireError
+
+__all__ = ["EngineProcess"]
+
+_PACKAGES = Path(__file__).resolve().parents[2]
+
+
+class _Open:
+    """A call whose record has not come yet."""
+
+    def __init__(self, order: CallOrder) -> None:
+        self.order = order
+        self.over = threading.Event()
+        self.record: CallRecord | None = None
+
+
+class EngineProcess:
+    """A media engine in a child process.
+
+    A context manager: started on entry, stopped on exit. When the child dies, every
+    open call is reported as failed with the cause ``media engine died (exit N)``.
+
+    Args:
+        max_calls: how many calls may be up at once; further ones wait in the child.
+        on_record: called with id and record of each call that ends, in the reader's
+            thread or greenlet; :meth:`wait` works either way, once a call.
+
+    Attributes:
+        notes: what the engine had to say, the last hundred lines.
+    """
+
+    def __init__(
+        self,
+        *,
+        max_calls: int = 1000,
+        on_record: Callable[[int, CallRecord], None] | None = None,
+    ) -> None:
+        self.notes: deque[str] = deque(maxlen=100)
+        self._max_calls = max_calls
+        self._on_record = on_record
+        self._ids = itertools.count(1)
+        self._open: dict[int, _Open] = {}
+        self._lock = threading.Lock()
+        self._ready = threading.Event()
+        self._gone = threading.Event()
+        self._last_words: deque[str] = deque(maxlen=40)
+        self._process: subprocess.Popen[str] | None = None
+        self._threads: list[threading.Thread] = []
+        self._died = ""
+
+    def __enter__(self) -> EngineProcess:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    @property
+    def pid(self) -> int:
+        """The child's process id."""
+        return self._started().pid
+
+    @property
+    def alive(self) -> bool:
+        """Whether calls can be dialled."""
+        return self._ready.is_set() and not self._gone.is_set()
+
+    @property
+    def last_words(self) -> str:
+        """What the child wrote to stderr, at most its last forty lines."""
+        return "\n".join(self._last_words)
+
+    def start(self, within: float = 15.0) -> None:
+        """Start the child and wait until it takes commands.
+
+        Raises:
+            DeadlineExceeded: it did not come up in time.
+            VoiceError: it died; the message has its last words.
+        """
+        path = os.pathsep.join(
+            entry for entry in (str(_PACKAGES), os.environ.get("PYTHONPATH")) if entry
+        )
+        command = [sys.executable, "-m", "fakes.engine"]
+        self._process = subprocess.Popen(
+            [*command, "--max-calls", str(self._max_calls)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+            env={**os.environ, "PYTHONPATH": path},
+        )
+        for target in (self._read_errors, self._read_reports):
+            thread = threading.Thread(target=target, daemon=True)
+            thread.start()
+            self._threads.append(thread)
+        if not self._ready.wait(within):
+            self.stop(0.0)
+            raise DeadlineExceeded("the media engine to start", within)
+        if self._gone.is_set():
+            raise VoiceError(f"{self._died}: {self.last_words}")
+
+    def dial(self, order: CallOrder) -> int:
+        """Have a call placed; return its id at once.
+
+        Raises:
+            VoiceError: the engine is gone; the message has its last words.
+        """
+        number = next(self._ids)
+        with self._lock:
+            if self._died:
+                raise VoiceError(f"{self._died}: {self.last_words}".rstrip(": "))
+            self._open[number] = _Open(order)
+        self._send(Dial(number, order))
+        return number
+
+    def wait(self, number: int, within: float | None = None) -> CallRecord:
+        """Return the record of a call when it is over; ask once a call.
+
+        Args:
+            number: what :meth:`dial` returned.
+            within: seconds; by default the call's own deadline and half a minute.
+
+        Raises:
+            DeadlineExceeded: no record came in time.
+        """
+        call = self._open[number]
+        seconds = call.order.deadline + 30.0 if within is None else within
+        if not call.over.wait(seconds) or call.record is None:
+            raise DeadlineExceeded(f"the record of call {number}", seconds)
+        del self._open[number]
+        return call.record
+
+    def run_all(self, orders: Iterable[CallOrder]) -> list[CallRecord]:
+        """Place all calls and return their records in the order of the orders."""
+        return [self.wait(number) for number in [self.dial(order) for order in orders]]
+
+    def hang_up_all(self) -> None:
+        """End every call; each is reported as usual."""
+        self._send(HangUpAll())
+
+    def stop(self, within: float = 10.0) -> None:
+        """Hang up, collect the last records, end the child, by force if it lingers."""
+        process = self._process
+        if process is None:
+            return
+        self._send(Quit())
+        try:
+            process.wait(within)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        for thread in self._threads:
+            thread.join(5.0)
+        for pipe in (process.stdin, process.stdout, process.stderr):
+            if pipe is not None:
+                _close(pipe.close)
+        self._process = None
+
+    def _started(self) -> subprocess.Popen[str]:
+        if self._process is None:
+            raise VoiceError("the media engine was not started")
+        return self._process
+
+    def _send(self, command: Command) -> None:
+        pipe = self._started().stdin
+        line = encode_line(command).decode()
+        # A broken pipe needs no answer: the reader reports every open call.
+        with suppress(OSError, ValueError), self._lock:
+            if pipe is not None:
+                pipe.write(line)
+                pipe.flush()
+
+    # --- the readers -------------------------------------------------------------
+
+    def _read_errors(self) -> None:
+        pipe = self._started().stderr
+        for line in pipe or ():
+            self._last_words.append(line.rstrip())
+
+    def _read_reports(self) -> None:
+        process = self._started()
+        for line in process.stdout or ():
+            try:
+                report = decode_report(line)
+            except WireError as error:
+                self.notes.append(str(error))
+                continue
+            match report:
+                case Finished(id=number, record=record):
+                    self._finish(number, record)
+                case Note(text=text):
+                    self.notes.append(text)
+                case Ready():
+                    self._ready.set()
+        self._bury(process.wait())
+
+    def _finish(self, number: int, record: CallRecord) -> None:
+        call = self._open.get(number)
+        if call is None or call.record is not None:
+            return
+        call.record = record
+        if self._on_record is not None:
+            try:
+                self._on_record(number, record)
+            except Exception as error:  # the listener's fault must not stop the reader
+                self.notes.append(f"listener failed: {error!r}")
+        call.over.set()
+
+    def _bury(self, code: int) -> None:
+        with self._lock:
+            self._died = f"media engine died (exit {code})"
+            left = [(n, c) for n, c in self._open.items() if c.record is None]
+        self._threads[0].join(1.0)  # stderr to its end
+        for number, call in left:
+            self._finish(number, self._obituary(call.order))
+        self._gone.set()
+        self._ready.set()
+
+    def _obituary(self, order: CallOrder) -> CallRecord:
+        finding = Finding("engine", self._died, 0.0, self.last_words[-400:])
+        return CallRecord(
+            call=order.call,
+            call_sid=order.call_sid or "",
+            agent=order.agent,
+            outcome="failed",
+            cause=self._died,
+            intended_at=order.intended_at,
+            placed_at=time.monotonic(),
+            duration=0.0,
+            findings=[finding],
+        )
+
+
+def _close(close: Callable[[], None]) -> None:
+    with suppress(OSError):  # the other end may be gone already
+        close()

@@ -1,0 +1,97 @@
+"""Reads what the agent sends over the media socket, as forgivingly as Twilio does.
+
+A message that does not fit is ignored and noted, never fatal
+(https://www.twilio.com/docs/api/errors/31951).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import msgspec
+
+from voiceutils.errors import WireError
+from voiceutils.wire import Unknown
+from voiceutils.wire import twilio as wire
+
+__all__ = ["AgentMessages", "Order", "Problem"]
+
+# Extra fields are an agent's habit, not an accident: the first messages of each kind
+# show them, and looking at all of them would cost more than decoding.
+_LOOKED_AT = 3
+
+_FIELDS = {
+    wire.AgentMedia: ({"event", "streamSid", "media"}, "media", {"payload"}),
+    wire.AgentMark: ({"event", "streamSid", "mark"}, "mark", {"name"}),
+    wire.Clear: ({"event", "streamSid"}, "", set[str]()),
+}
+
+
+class Problem(NamedTuple):
+    """Why a message was ignored, or what is odd about it."""
+
+    code: str
+    text: str
+    evidence: str
+
+
+class Order(NamedTuple):
+    """A message that counts, or None; and what was wrong."""
+
+    message: wire.FromAgent | None
+    problems: tuple[Problem, ...] = ()
+
+
+class AgentMessages:
+    """Decoder for the messages of one stream.
+
+    Args:
+        stream_sid: the only stream that this socket carries.
+        strict: ignore messages with extra fields.
+    """
+
+    def __init__(self, stream_sid: str, *, strict: bool = False) -> None:
+        self._stream_sid = stream_sid
+        self._strict = strict
+        self._seen = dict.fromkeys(_FIELDS, 0)
+
+    def read(self, message: str | bytes) -> Order:
+        """Return what a text frame (str) or binary frame (bytes) orders."""
+        if isinstance(message, bytes):
+            return _ignored("31950", "binary message ignored", repr(message[:40]))
+        try:
+            order = wire.decode_from_agent(message)
+        except WireError as error:
+            text = str(error).partition(": '")[0]
+            return _ignored("31951", f"invalid message ignored: {text}", error.evidence)
+        except (RecursionError, msgspec.DecodeError) as error:
+            return _ignored("31951", f"invalid message ignored: {error}", message[:200])
+        if isinstance(order, Unknown):
+            text = f"invalid message ignored: unknown event {order.kind[:40]!r}"
+            return _ignored("31951", text, message[:200])
+        if order.stream_sid != self._stream_sid:
+            text = "message for a stream that is not this one ignored"
+            return _ignored("31951", text, order.stream_sid[:60])
+        return self._look_for_extras(order, message)
+
+    def _look_for_extras(self, order: wire.FromAgent, message: str) -> Order:
+        kind = type(order)
+        self._seen[kind] += 1
+        if self._seen[kind] > _LOOKED_AT and not self._strict:
+            return Order(order)
+        fields, inner, inner_fields = _FIELDS[kind]
+        loose = msgspec.json.decode(message)
+        extra = [*(loose.keys() - fields)]
+        if inner:
+            extra += [f"{inner}.{name}" for name in loose[inner].keys() - inner_fields]
+        if not extra:
+            return Order(order)
+        names = ", ".join(sorted(extra))
+        if self._strict:
+            return _ignored("31951", f"message with extra fields ignored: {names}", "")
+        text = f"extra fields in a {loose['event']} message: {names}"
+        return Order(order, (Problem("extra_fields", text, message[:200]),))
+
+
+def _ignored(code: str, text: str, evidence: str) -> Order:
+    return Order(None, (Problem(code, text, evidence),))

@@ -1,0 +1,198 @@
+"""What reaches the caller's ear: played audio told apart into utterances.
+
+Coded speech says itself which utterance and frame it is, so lost, repeated and foreign
+frames are known exactly; other audio counts by its energy. Pure: fed one played frame
+at a time.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from fakes.call_record import UtteranceHeard
+from fakes.speech import CodedFrame, FrameCode, FrameReader, PlainAudio, WordsHeard
+from voiceutils.mulaw import FRAME_BYTES, FRAME_SECONDS, is_voiced
+
+__all__ = ["Ear", "Sound", "Utterance", "Voice"]
+
+_FLUSH_AFTER = 5  # dry frames until bytes held back for a code are let go
+_KEPT_TICKS = 64  # how far back a held byte can lie
+# Plain audio has pauses of its own; a dry spell up to here, between voiced frames,
+# is still inside an utterance.
+_PLAIN_UNDERRUN = round(0.24 / FRAME_SECONDS)
+
+
+class Voice(NamedTuple):
+    """Which utterance: speaker, call (utterance number), turn, length in frames."""
+
+    speaker: int
+    call: int
+    turn: int
+    frames: int
+
+
+class Sound(NamedTuple):
+    """Up to a frame of audio that was heard.
+
+    Attributes:
+        at: when it began to sound.
+        voice: whose code it carries; None for audio without code.
+        voiced: whether it is louder than line noise.
+    """
+
+    at: float
+    voice: Voice | None
+    voiced: bool
+
+
+class Utterance:
+    """What was heard of one coded utterance."""
+
+    def __init__(self, voice: Voice, at: float) -> None:
+        self.voice = voice
+        self.first_at = at
+        self.last_at = at
+        self._count: Counter[int] = Counter()
+        self._words = WordsHeard()
+
+    def add(self, code: FrameCode, at: float) -> None:
+        """Note one frame."""
+        self._count[code.frame] += 1
+        self._words.add(code)
+        self.last_at = at
+
+    @property
+    def whole(self) -> bool:
+        """Whether every frame was heard."""
+        return len(self._count) == self.voice.frames
+
+    @property
+    def cut(self) -> bool:
+        """Whether the last frame was not heard."""
+        return self.voice.frames - 1 not in self._count
+
+    @property
+    def text(self) -> str:
+        """The words heard."""
+        return self._words.text()
+
+    def record(self) -> UtteranceHeard:
+        """Return what a call record says of it."""
+        heard = self._count
+        return UtteranceHeard(
+            utterance=self.voice.call,
+            text=self.text,
+            frames=self.voice.frames,
+            heard=len(heard),
+            lost=[n for n in range(max(heard)) if n not in heard],
+            repeated=sorted(n for n, times in heard.items() if times > 1),
+            first_at=self.first_at,
+            last_at=self.last_at,
+            cut=self.cut,
+        )
+
+
+class Ear:
+    """Hears played frames in order.
+
+    Attributes:
+        utterances: coded utterances in the order in which they were first heard.
+        underruns: dry spells inside an utterance.
+    """
+
+    def __init__(self) -> None:
+        self.utterances: dict[Voice, Utterance] = {}
+        self.underruns = 0
+        self._reader = FrameReader()
+        self._recent = bytearray()  # the last bytes fed
+        self._fed = 0
+        self._starts: list[int] = []  # offsets and moments of the last ticks
+        self._moments: list[float] = []
+        self._dry = 0  # frames without audio since the last one with audio
+        self._gap = 0  # dry frames before the audio that comes next, 0: none
+        self._last: Sound | None = None
+
+    def hear(self, audio: bytes, now: float) -> list[Sound]:
+        """Take what began to play ``now``; return what is now understood of it.
+
+        A frame whose code begins inside a tick is understood one tick later; ``at``
+        is right all the same.
+        """
+        if not audio:
+            self._dry += 1
+            return (
+                self._sounds(self._reader.flush()) if self._dry == _FLUSH_AFTER else []
+            )
+        if self._dry:
+            self._gap, self._dry = self._dry, 0
+        self._remember(audio, now)
+        sounds = self._sounds(self._reader.feed(audio))
+        if len(audio) < FRAME_BYTES:  # padded with silence: the next audio is late
+            self._gap = max(self._gap, 1)
+        return sounds
+
+    def finish(self) -> None:
+        """Let go of bytes that were held back for a code."""
+        self._sounds(self._reader.flush())
+
+    def _remember(self, audio: bytes, now: float) -> None:
+        self._starts.append(self._fed)
+        self._moments.append(now)
+        self._recent += audio
+        self._fed += len(audio)
+        if len(self._starts) > 2 * _KEPT_TICKS:
+            del self._starts[:_KEPT_TICKS]
+            del self._moments[:_KEPT_TICKS]
+            del self._recent[: len(self._recent) - 2 * _KEPT_TICKS * FRAME_BYTES]
+
+    def _sounds(self, heard: Iterable[CodedFrame | PlainAudio]) -> list[Sound]:
+        sounds: list[Sound] = []
+        for item in heard:
+            if isinstance(item, CodedFrame):
+                sounds.append(self._coded(item.offset, item.code))
+            else:
+                sounds.extend(self._plain(item.offset, item.audio))
+        return sounds
+
+    def _coded(self, offset: int, code: FrameCode) -> Sound:
+        start = offset - (self._fed - len(self._recent))
+        audio = bytes(self._recent[start : start + FRAME_BYTES])
+        at = self._moments[self._tick_of(offset)]
+        voice = Voice(code.speaker, code.call, code.turn, code.frames)
+        utterance = self.utterances.get(voice)
+        if utterance is None:
+            utterance = self.utterances[voice] = Utterance(voice, at)
+        utterance.add(code, at)
+        return self._heard(Sound(at, voice, is_voiced(audio)))
+
+    def _plain(self, offset: int, audio: bytes) -> list[Sound]:
+        """Cut uncoded audio where the ticks cut it."""
+        sounds: list[Sound] = []
+        end = offset + len(audio)
+        tick = self._tick_of(offset)
+        position = offset
+        while position < end:
+            tick_end = self._starts[tick + 1] if tick + 1 < len(self._starts) else end
+            until = min(end, tick_end)
+            voiced = is_voiced(audio[position - offset : until - offset])
+            sounds.append(self._heard(Sound(self._moments[tick], None, voiced)))
+            position = until
+            tick += 1
+        return sounds
+
+    def _heard(self, sound: Sound) -> Sound:
+        last = self._last
+        if self._gap and last is not None and sound.voice == last.voice:
+            between_voiced = last.voiced and sound.voiced
+            short = self._gap <= _PLAIN_UNDERRUN
+            if sound.voice is not None or (between_voiced and short):
+                self.underruns += 1
+        self._gap = 0
+        self._last = sound
+        return sound
+
+    def _tick_of(self, offset: int) -> int:
+        return max(0, bisect_right(self._starts, offset) - 1)

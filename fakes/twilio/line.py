@@ -1,0 +1,126 @@
+"""Carries one :class:`MediaStream` over a real WebSocket.
+
+One task writes and one reads. Frames leave at absolute moments; what the agent does not
+read is discarded rather than waited for, as Twilio does (warning 31930).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+from contextlib import suppress
+
+from websockets.asyncio.client import ClientConnection
+from websockets.exceptions import ConnectionClosed
+
+from fakes.twilio.stream import CloseSocket, MediaStream
+
+__all__ = ["Line"]
+
+# More than this unsent means that the agent has not read for some three seconds
+# beyond what the kernel buffers.
+_CONGESTED_BYTES = 64 * 1024
+_PROTOCOL_ERRORS = frozenset({1002, 1007, 1009})
+_CLOSE_WITHOUT_CODE = 1005
+_DROP = 1006
+
+
+class Line:
+    """Runs a stream on an open socket.
+
+    Args:
+        media: the socket, fresh from its handshake.
+        stream: the stream, not yet open.
+    """
+
+    def __init__(self, media: ClientConnection, stream: MediaStream) -> None:
+        self._media = media
+        self._stream = stream
+        self._wake = asyncio.Event()
+        self._clock = asyncio.get_running_loop().time
+        self._discarded = 0
+
+    def wake(self) -> None:
+        """Look at the stream now; it was changed from outside."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Return when the stream has ended and the socket is closed."""
+        self._stream.open(self._clock())
+        reader = asyncio.ensure_future(self._read())
+        try:
+            await self._write()
+        finally:
+            reader.cancel()
+            with suppress(asyncio.CancelledError):
+                await reader
+            self._media.transport.abort()
+
+    async def _read(self) -> None:
+        stream, clock = self._stream, self._clock
+        try:
+            while True:
+                message = await self._media.recv()
+                stream.receive(message, clock())
+                if stream.has_output:
+                    self._wake.set()
+        except ConnectionClosed as closed:
+            self._note_end(closed)
+        self._wake.set()
+
+    def _note_end(self, closed: ConnectionClosed) -> None:
+        now = self._clock()
+        sent, received = closed.sent, closed.rcvd
+        ours = sent is not None and not closed.rcvd_then_sent
+        if ours and sent is not None and sent.code in _PROTOCOL_ERRORS:
+            self._stream.protocol_error(sent.reason or f"code {sent.code}", now)
+        elif received is None:
+            self._stream.agent_closed(_DROP, now)
+        else:
+            self._stream.agent_closed(received.code, now, received.reason)
+
+    async def _write(self) -> None:
+        stream, clock = self._stream, self._clock
+        call_at = asyncio.get_running_loop().call_at
+        while True:
+            self._wake.clear()
+            stream.on_timer(clock())
+            for out in stream.take():
+                if isinstance(out, CloseSocket):
+                    await self._close(out)
+                    return
+                await self._send(out)
+            due = stream.next_timer()
+            if due is None:
+                if stream.has_output:
+                    continue
+                return
+            timer = call_at(due, self._wake.set)
+            await self._wake.wait()
+            timer.cancel()
+
+    async def _send(self, message: str) -> None:
+        if self._media.transport.get_write_buffer_size() > _CONGESTED_BYTES:
+            self._discarded += 1
+            self._stream.congested(self._discarded, self._clock())
+            return
+        with suppress(ConnectionClosed):  # the reader will say how it ended
+            await self._media.send(message)
+
+    async def _close(self, close: CloseSocket) -> None:
+        await asyncio.sleep(close.delay)
+        transport = self._media.transport
+        if close.reset:
+            end: socket.socket = transport.get_extra_info("socket")
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            transport.abort()
+        elif close.code == _DROP:
+            transport.abort()
+        elif close.code == _CLOSE_WITHOUT_CODE:
+            with suppress(ConnectionClosed):
+                async with self._media.send_context():
+                    self._media.protocol.send_close()
+            await self._media.wait_closed()
+        else:
+            await self._media.close(close.code)

@@ -1,0 +1,125 @@
+"""What a caller does in a call, step by step; scripts travel to the engine as JSON."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Sequence
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from fakes.speech import CALLER_UTTERANCES, number_words, numbers_in, reply_to
+
+__all__ = [
+    "AwaitGreeting",
+    "AwaitHangUp",
+    "Conversation",
+    "ConversationStep",
+    "HangUp",
+    "HangUpHow",
+    "Pause",
+    "Press",
+    "Say",
+    "conversation",
+    "expected_reply",
+    "plain_words",
+]
+
+HangUpHow: TypeAlias = Literal["stop", "close", "reset"]
+
+
+class _Step(msgspec.Struct, frozen=True, tag_field="do", omit_defaults=True):
+    pass
+
+
+class AwaitGreeting(_Step, frozen=True, tag="await_greeting"):
+    """Listen until the agent has greeted and is quiet.
+
+    Attributes:
+        within: seconds until its first sound; None takes the caller's own patience.
+    """
+
+    within: float | None = None
+
+
+class Say(_Step, frozen=True, tag="say"):
+    """Say something, and listen until the reply begins.
+
+    Attributes:
+        text: what to say.
+        barge_in_after: begin when the reply before has been heard for that many
+            seconds, instead of when it has ended.
+        reply: whether a reply is awaited at all.
+    """
+
+    text: str
+    barge_in_after: float | None = None
+    reply: bool = True
+
+
+class Press(_Step, frozen=True, tag="press"):
+    """Press keys, ``0-9 * #``, one a frame."""
+
+    digits: str
+
+
+class Pause(_Step, frozen=True, tag="pause"):
+    """Say nothing for a while, whatever the agent does."""
+
+    seconds: float
+
+
+class AwaitHangUp(_Step, frozen=True, tag="await_hang_up"):
+    """Wait for the agent to end the call with close code 1000."""
+
+    within: float = 8.0
+
+
+class HangUp(_Step, frozen=True, tag="hang_up"):
+    """End the call: ``stop`` and close; close alone; or a TCP reset."""
+
+    how: HangUpHow = "stop"
+
+
+ConversationStep: TypeAlias = AwaitGreeting | Say | Press | Pause | AwaitHangUp | HangUp
+Conversation: TypeAlias = Sequence[ConversationStep]
+
+
+def conversation(
+    call: int, turns: int = 4, seed: int = 0
+) -> tuple[ConversationStep, ...]:
+    """Return the usual script: greeting, own number, small talk, hang up.
+
+    The caller says its number first, so that a reply with another number proves
+    cross-talk. With three turns or more, one reply is barged into.
+
+    Args:
+        call: the caller's number.
+        turns: how many things are said, the number included.
+        seed: which things, and which reply is interrupted; the call counts too.
+    """
+    chance = random.Random(f"conversation:{seed}:{call}")
+    said = list(CALLER_UTTERANCES)
+    chance.shuffle(said)
+    texts = [said[n % len(said)] for n in range(max(0, turns - 1))]
+    barge_in = chance.randrange(1, turns - 1) if turns > 2 else -1
+    steps: list[ConversationStep] = [AwaitGreeting()]
+    if turns > 0:
+        steps.append(Say(f"Hello, this is caller {number_words(call)}."))
+    for index, text in enumerate(texts):
+        steps.append(Say(text, barge_in_after=0.6 if index == barge_in else None))
+    return (*steps, HangUp())
+
+
+def expected_reply(text: str) -> str | None:
+    """Return what the fake model answers to a text; None when it has no script."""
+    numbers = numbers_in(text)
+    if numbers:
+        return f"Thank you, caller {number_words(numbers[0])}. How can I help?"
+    return reply_to(text)
+
+
+def plain_words(text: str) -> tuple[str, ...]:
+    """Return the words of a text without case and punctuation."""
+    return tuple(re.findall(r"[a-z0-9']+", text.lower()))

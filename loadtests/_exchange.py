@@ -1,0 +1,131 @@
+"""The set that a run needs: the fakes, an agent, and proof that a call gets through."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import msgspec
+from fakes.world import AgentProcess, WorldProcess
+
+from fakes.twilio.script import HangUp, Pause
+from loadtests._backoff import Policy
+from loadtests._ledger import Ledger
+from loadtests._lines import Lines, Numbers
+from loadtests._options import LoadOptions
+from voiceutils.errors import SettingError, VoiceError
+
+__all__ = ["Exchange"]
+
+PROBE_CALL = 0xFFFFFF
+PROBE_DEADLINE = 15.0
+
+
+@dataclass
+class Exchange:
+    """The fakes and the agent of one run; the engine is elsewhere, in each worker."""
+
+    options: LoadOptions
+    _world: WorldProcess | None = None
+    _agent: AgentProcess | None = None
+    numbers: Numbers | None = None
+
+    def open(self) -> Numbers:
+        """Start what the options ask for and place a probe call.
+
+        Raises:
+            VoiceError: something did not start or answer; all that had been started
+                is ended again.
+        """
+        try:
+            self.numbers = self._open()
+            self._probe(self.numbers.agent)
+            if self.options.fault_share:
+                ledger = Ledger(self.numbers.control)
+                ledger.refuse_some(self.options.fault_share, self.options.call_seed)
+        except BaseException:
+            self.close()
+            raise
+        return self.numbers
+
+    def _open(self) -> Numbers:
+        options = self.options
+        world = self._world = WorldProcess(
+            deepgram_port=options.deepgram_port,
+            model_port=options.model_port,
+            control_port=0,
+            model_delay=options.model_delay,
+        )
+        world.start()
+        addresses = world.addresses
+        if options.agent:
+            return Numbers(options.agent, addresses.control, options.backoff)
+        agent = self._agent = AgentProcess(addresses, options.agent_command or None)
+        agent.start()
+        policy = options.backoff or _declared(agent.declared)
+        return Numbers(agent.url, addresses.control, policy)
+
+    def _probe(self, agent: str) -> None:
+        """Place one call that says nothing, so that a wrong address fails at once."""
+        with Lines(agent) as lines:
+            record = lines.place(
+                PROBE_CALL, (Pause(0.2), HangUp()), deadline=PROBE_DEADLINE
+            )
+        if record.outcome != "completed":
+            raise SettingError(f"no call gets through to {agent}: {record.cause}")
+
+    @property
+    def title(self) -> str:
+        """The agent in words, for the head of the table."""
+        if self.numbers is None:
+            return "none"
+        if self.options.agent:
+            return self.numbers.agent
+        kind = "own command" if self.options.agent_command else "reference agent"
+        return f"{self.numbers.agent} ({kind})"
+
+    @property
+    def fakes(self) -> str:
+        """Where the fakes are, as settings that an agent understands."""
+        if self._world is None:
+            return "not running"
+        at = self._world.addresses
+        return f"DEEPGRAM_URL={at.deepgram} OPENAI_BASE_URL={at.model}"
+
+    def trouble(self) -> str:
+        """Which of the children has ended by itself, in words; empty when none has."""
+        for name, child in (("the agent", self._agent), ("the fakes", self._world)):
+            if child is not None and (code := child.poll()) is not None:
+                return f"{name} (pid {child.pid}) ended by itself, status {code}"
+        return ""
+
+    def close(self) -> None:
+        """End the children that this exchange started; harmless when repeated."""
+        agent, self._agent = self._agent, None
+        world, self._world = self._world, None
+        for child in (agent, world):
+            if child is not None:
+                child.stop()
+
+
+def _declared(declared: dict[str, object]) -> Policy | None:
+    """The retry policy in the agent's line of JSON, if it has one that reads."""
+    backoff = declared.get("backoff")
+    if not isinstance(backoff, dict):
+        return None
+    try:
+        return msgspec.convert(backoff, _DeclaredBackoff).policy()
+    except (msgspec.ValidationError, VoiceError):
+        return None
+
+
+class _DeclaredBackoff(msgspec.Struct):
+    initial: float
+    factor: float
+    max_delay: float
+    attempts: int
+    jitter: str = "none"
+
+    def policy(self) -> Policy:
+        return Policy(
+            self.initial, self.factor, self.max_delay, self.jitter, self.attempts
+        )

@@ -1,0 +1,110 @@
+"""Asks the fakes' control interface what the recogniser heard of a call."""
+
+from __future__ import annotations
+
+import re
+import urllib.error
+import urllib.request
+from collections.abc import Sequence
+from http.client import HTTPException
+from typing import Any
+
+import msgspec
+
+from loadtests._backoff import AttemptSeen
+from loadtests._tally import CallHeard
+from voiceutils.errors import VoiceError
+
+__all__ = ["Ledger", "attempts_seen"]
+
+DEADLINE = 5.0
+
+# Loopback only: a proxy from the environment has no business here.
+_opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+class AttemptInLedger(msgspec.Struct):
+    """One attempt as the ledger lists it; fields we do not read are left out."""
+
+    at: float
+    outcome: str
+    surface: str = "listen"
+    retry_after: float | None = None
+
+
+class Ledger:
+    """The ledger behind the control address ``control``.
+
+    Every method raises `VoiceError` when the fakes do not answer.
+    """
+
+    def __init__(self, control: str) -> None:
+        self.control = control.rstrip("/")
+
+    def call_heard(self, call: int) -> CallHeard:
+        """What the recogniser received of ``call``; no turns when it saw none."""
+        try:
+            data = self._fetch(f"/__fakes/ledger/calls/{call}")
+        except _NotFoundError:
+            return CallHeard(call)
+        return msgspec.json.decode(data, type=CallHeard)
+
+    def attempts(self, group: str) -> list[AttemptSeen]:
+        """The attempts of ``group`` (a call's SID) at the recogniser's door."""
+        try:
+            data = self._fetch(f"/__fakes/ledger/groups/{group}")
+        except _NotFoundError:
+            return []
+        return attempts_seen(data)
+
+    def refuse_some(self, share: float, seed: int) -> None:
+        """Refuse the first two attempts of a seeded ``share`` of calls with 503."""
+        refusal = {"type": "Refuse", "status": 503}
+        rule = {
+            "surface": "listen",
+            "group": None,
+            "share": share,
+            "seed": seed,
+            "faults": [refusal, refusal, {"type": "Nothing"}],
+        }
+        self._fetch("/__fakes/faults", msgspec.json.encode(rule))
+
+    def _fetch(self, path: str, body: bytes | None = None) -> bytes:
+        request = urllib.request.Request(
+            self.control + path,
+            data=body,
+            headers={"Content-Type": "application/json"} if body else {},
+        )
+        try:
+            with _opener.open(request, timeout=DEADLINE) as answer:
+                data: bytes = answer.read()
+                return data
+        except urllib.error.HTTPError as error:
+            if error.code == 404:
+                raise _NotFoundError(path) from None
+            said = error.read(200).decode("ascii", "replace")
+            raise VoiceError(f"the fakes refused {path}: {error.code} {said}") from None
+        except (OSError, HTTPException) as error:
+            raise VoiceError(f"the fakes do not answer {path}: {error}") from None
+
+
+class _NotFoundError(VoiceError):
+    pass
+
+
+def attempts_seen(data: bytes) -> list[AttemptSeen]:
+    """The listen attempts in the ledger's JSON list, or in its field ``attempts``."""
+    listed: Any = msgspec.json.decode(data)
+    if isinstance(listed, dict):
+        listed = listed.get("attempts", [])
+    attempts: Sequence[AttemptInLedger] = msgspec.convert(listed, list[AttemptInLedger])
+    return [
+        AttemptSeen(attempt.at, _status(attempt.outcome), attempt.retry_after)
+        for attempt in attempts
+        if attempt.surface == "listen"
+    ]
+
+
+def _status(outcome: str) -> int:
+    found = re.fullmatch(r"refused (\d{3})", outcome)
+    return int(found[1]) if found else 0

@@ -1,0 +1,145 @@
+"""The lines of one Locust process: calls placed through a media engine of its own."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from types import TracebackType
+
+import gevent
+import msgspec
+from gevent.pool import Pool
+
+from fakes.call_record import CallRecord
+from fakes.engine.link import EngineProcess
+from fakes.twilio.phone import CallOrder
+from fakes.twilio.script import Conversation
+from loadtests._backoff import Policy, judge_attempts
+from loadtests._ledger import Ledger
+from loadtests._tally import Tally, tally_call
+from voiceutils.errors import VoiceError
+
+__all__ = ["Lines", "Numbers", "settle"]
+
+HANG_UP_WITHIN = 6.0
+SETTLING_AT_ONCE = 16
+
+# A call may take that long; a turn with its reply lasts five to eight seconds.
+CALL_SECONDS = 30.0
+TURN_SECONDS = 15.0
+
+
+class Lines:
+    """Places calls to ``agent`` and hands on every record, also of calls cut short.
+
+    Args:
+        agent: whom to call.
+        on_record: called with each record, in a greenlet of its own.
+        drop_every: see `CallOrder`.
+
+    Attributes:
+        closing: whether the run is over; no call is placed any more.
+    """
+
+    def __init__(
+        self,
+        agent: str,
+        *,
+        on_record: Callable[[CallRecord], None] | None = None,
+        drop_every: int | None = None,
+    ) -> None:
+        self.agent = agent
+        self.closing = False
+        self._drop_every = drop_every
+        self._on_record = on_record
+        self._up = 0
+        self._pool = Pool(SETTLING_AT_ONCE)
+        self._engine = EngineProcess(on_record=self._over)
+        self._engine.start()
+
+    def __enter__(self) -> Lines:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def place(
+        self, call: int, script: Conversation, deadline: float | None = None
+    ) -> CallRecord:
+        """Place a call and wait for its record.
+
+        A phone that is taken away meanwhile (its greenlet killed) does not lose the
+        call: its record still comes to ``on_record``.
+
+        Raises:
+            VoiceError: the engine is gone.
+        """
+        order = CallOrder(
+            agent=self.agent,
+            conversation=tuple(script),
+            call=call,
+            drop_every=self._drop_every,
+            deadline=deadline or CALL_SECONDS + TURN_SECONDS * len(script),
+            intended_at=time.monotonic(),
+            seed=call,
+        )
+        number = self._engine.dial(order)
+        self._up += 1
+        return self._engine.wait(number)
+
+    def hang_up_all(self) -> None:
+        """End all calls and wait until their records have been handed on."""
+        self.closing = True
+        if self._engine.alive:
+            self._engine.hang_up_all()
+        until = time.monotonic() + HANG_UP_WITHIN
+        while self._up > 0 and time.monotonic() < until:
+            gevent.sleep(0.02)
+        self._pool.join(timeout=HANG_UP_WITHIN)
+
+    def trouble(self) -> str:
+        """Why no call can be placed any more; empty while calls can."""
+        if self._engine.alive or self.closing:
+            return ""
+        return "the media engine ended by itself"
+
+    def close(self) -> None:
+        """End the engine; harmless when repeated."""
+        self.closing = True
+        self._engine.stop()
+
+    def _over(self, number: int, record: CallRecord) -> None:
+        # In the engine's reader, which must not wait for the ledger.
+        self._up -= 1
+        if self._on_record is not None:
+            self._pool.start(gevent.Greenlet(self._on_record, record))
+
+
+class Numbers(msgspec.Struct, frozen=True):
+    """What a worker must know of the exchange; travels with Locust's options.
+
+    Attributes:
+        agent: whom to call.
+        control: address of the fakes' control interface.
+        policy: what the agent promises of its retries, if it does.
+    """
+
+    agent: str
+    control: str
+    policy: Policy | None = None
+
+
+def settle(record: CallRecord, numbers: Numbers) -> Tally:
+    """The tally of a call, with what the fakes know of it if they still answer."""
+    ledger = Ledger(numbers.control)
+    try:
+        heard = ledger.call_heard(record.call)
+        attempts = ledger.attempts(record.call_sid)
+    except VoiceError:
+        return tally_call(record)
+    return tally_call(record, heard, judge_attempts(attempts, numbers.policy))

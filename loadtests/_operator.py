@@ -1,0 +1,330 @@
+"""Joins the run to Locust: starts, counts, reports, ends, and sets the exit code.
+
+Who does what:
+
+==============  ===============  ======  ====================================
+process         exchange         engine  tallies
+==============  ===============  ======  ====================================
+only process    yes              yes     counts
+master          yes              no      merges what workers report
+worker          no, told by its  yes     counts, and reports with Locust's own
+                master                   statistics every three seconds
+==============  ===============  ======  ====================================
+"""
+
+from __future__ import annotations
+
+import atexit
+import itertools
+import logging
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import gevent
+import msgspec
+from locust.runners import MasterRunner, WorkerRunner
+
+from fakes.call_record import CallRecord
+from fakes.twilio.script import conversation
+from loadtests._exchange import Exchange
+from loadtests._lines import Lines, Numbers, settle
+from loadtests._options import LoadOptions, read_options
+from loadtests._page import add_page
+from loadtests._switchboard import CALLS_PER_WORKER, Switchboard, figures
+from loadtests._table import Headline, render_table, table_rows
+from loadtests._tally import Tally
+from loadtests._verdict import CANNOT_START, MET, Judged, Terms, judge_run
+from voiceutils.budget import DEFAULT_BUDGETS
+from voiceutils.errors import VoiceError
+
+__all__ = ["Operator", "round_to_three_digits"]
+
+log = logging.getLogger("busyhour")
+
+HANG_UP = "busyhour_hang_up"
+LAST_TALLY = "busyhour_last_tally"
+TALLY = "busyhour_tally"
+NUMBERS = "busyhour_numbers"
+
+WATCH_EVERY = 0.25
+# Phones notice a dead agent by their sockets; the engine then reports them failed.
+NOTICE = 1.0
+WORKERS_DEADLINE = 10.0
+NEVER = 1 << 60
+
+
+def round_to_three_digits(milliseconds: float) -> int:
+    """Locust's rounding of response times, with one digit more."""
+    digits = len(str(int(milliseconds)))
+    return int(round(milliseconds, min(0, 3 - digits)))
+
+
+class Operator:
+    """One per Locust process; the phones (users) come here to place their calls."""
+
+    def __init__(self, environment: Any) -> None:
+        self.environment = environment
+        self.runner = environment.runner
+        self.is_worker = isinstance(self.runner, WorkerRunner)
+        self.is_master = isinstance(self.runner, MasterRunner)
+        self.parsed = environment.parsed_options
+        self.headless = bool(self.parsed.headless)
+        self.board: Switchboard | None = None
+        self.lines: Lines | None = None
+        self.numbers: Numbers | None = None
+        self.options = self._read_options_or_exit()
+        self.exchange: Exchange | None = None
+        self._call_numbers: Iterator[int] = itertools.count(1)
+        self._listen()
+        if self.headless and not self.is_worker:
+            self._open_or_exit()
+
+    # -- starting -------------------------------------------------------------
+
+    def _read_options_or_exit(self) -> LoadOptions:
+        try:
+            return read_options(self.parsed, DEFAULT_BUDGETS)
+        except VoiceError as error:
+            _say_and_exit(error)
+            raise
+
+    def _open_or_exit(self) -> None:
+        try:
+            self._open()
+        except VoiceError as error:
+            _say_and_exit(error)
+        except KeyboardInterrupt:
+            sys.exit(128 + signal.SIGINT)
+
+    def _open(self) -> None:
+        """Start fakes and agent, and the engine unless workers have theirs."""
+        self.exchange = Exchange(self.options)
+        atexit.register(self.exchange.close)
+        self.numbers = self.exchange.open()
+        log.info("calling %s", self.exchange.title)
+        log.info("fakes: %s", self.exchange.fakes)
+        if self.is_master:
+            # Locust hands the options of its master to every worker.
+            setattr(self.parsed, NUMBERS, msgspec.json.encode(self.numbers).decode())
+        else:
+            self._open_lines()
+
+    def _open_lines(self) -> None:
+        assert self.numbers is not None
+        self.lines = Lines(
+            self.numbers.agent,
+            on_record=self._finished,
+            drop_every=self.options.drop_every,
+        )
+
+    def _listen(self) -> None:
+        events = self.environment.events
+        events.test_start.add_listener(self._on_start)
+        events.test_stopping.add_listener(self._on_stopping)
+        events.test_stop.add_listener(self._on_stop)
+        events.quitting.add_listener(self._on_quitting)
+        events.quit.add_listener(self._on_quit)
+        if self.is_worker:
+            events.report_to_master.add_listener(self._on_report)
+            self.runner.register_message(HANG_UP, self._on_hang_up, concurrent=True)
+        if self.is_master:
+            events.worker_report.add_listener(self._on_worker_report)
+            self.runner.register_message(LAST_TALLY, self._on_last_tally)
+        if self.environment.web_ui:
+            add_page(self.environment.web_ui, self.table, self.rows)
+
+    def _on_start(self, **_: Any) -> None:
+        give_up = NEVER if self.is_worker else self.options.give_up_after
+        self.board = Switchboard(give_up, self._end_run)
+        try:
+            if self.is_worker:
+                # The master's options count, not those on the worker's command line.
+                self.options = read_options(self.parsed, DEFAULT_BUDGETS)
+                told = getattr(self.parsed, NUMBERS, "")
+                self.numbers = msgspec.json.decode(told, type=Numbers)
+                self._open_lines()
+            elif not self.headless or self.numbers is None:
+                self.options = read_options(self.parsed, DEFAULT_BUDGETS)
+                self._open()
+        except (VoiceError, msgspec.DecodeError) as error:
+            log.error("cannot start: %s", error)
+            self.board.stop(f"cannot start: {error}")
+            return
+        self.board.began = time.monotonic()
+        first = max(getattr(self.runner, "worker_index", 0), 0) * CALLS_PER_WORKER
+        if not self.is_worker or next(self._call_numbers) <= first:
+            self._call_numbers = itertools.count(first + 1)
+        gevent.spawn(self._watch, self.board)
+
+    # -- calls ----------------------------------------------------------------
+
+    def place_call(self) -> None:
+        """Place one call and wait for its end."""
+        lines = self.lines
+        if lines is None or lines.closing:
+            gevent.sleep(WATCH_EVERY)
+            return
+        number = next(self._call_numbers)
+        options = self.options
+        script = conversation(number, options.turns, options.call_seed)
+        lines.place(number, script)
+
+    def _finished(self, record: CallRecord) -> None:
+        if self.board is None or self.numbers is None:
+            return
+        self.board.add(settle(record, self.numbers))
+        for figure in figures(record):
+            milliseconds = None if figure.seconds is None else figure.seconds * 1000
+            self.environment.events.request.fire(
+                request_type=figure.kind,
+                name=figure.name,
+                response_time=milliseconds,
+                response_length=0,
+                exception=VoiceError(figure.failure) if figure.failure else None,
+                context={},
+            )
+
+    def _watch(self, board: Switchboard) -> None:
+        while board.ended is None and not board.stopped:
+            exchange, lines = self.exchange, self.lines
+            trouble = exchange.trouble() if exchange else ""
+            trouble = trouble or (lines.trouble() if lines else "")
+            if trouble:
+                log.error("%s", trouble)
+                board.stop(trouble)
+            gevent.sleep(WATCH_EVERY)
+
+    # -- several processes ----------------------------------------------------
+
+    def _on_report(self, data: dict[str, Any], **_: Any) -> None:
+        if self.board is not None:
+            data[TALLY] = self.board.take_unreported().to_json()
+
+    def _on_worker_report(self, client_id: str, data: dict[str, Any], **_: Any) -> None:
+        if self.board is not None and data.get(TALLY):
+            self.board.add(Tally.from_json(data[TALLY]))
+            if data.get("user_count"):
+                self.board.workers.add(client_id)
+
+    def _on_hang_up(self, **_: Any) -> None:
+        self._hang_up_all()
+
+    def _hang_up_all(self) -> None:
+        """End every call of this process; the last of a worker is reported."""
+        if self.lines is None or self.board is None:
+            return
+        self.lines.hang_up_all()
+        if self.is_worker:
+            last = self.board.take_unreported().to_json()
+            self.runner.send_message(LAST_TALLY, last)
+
+    def _on_last_tally(self, msg: Any, **_: Any) -> None:
+        if self.board is not None:
+            self.board.add(Tally.from_json(msg.data))
+            self.board.done.add(msg.node_id)
+
+    def _await_workers(self, board: Switchboard) -> None:
+        self.runner.send_message(HANG_UP)
+        until = time.monotonic() + WORKERS_DEADLINE
+        while time.monotonic() < until:
+            missing = {client.id for client in self.runner.clients.missing}
+            if board.workers <= board.done | missing:
+                return
+            gevent.sleep(0.05)
+
+    # -- ending ---------------------------------------------------------------
+
+    def _end_run(self) -> None:
+        if self.is_worker:
+            return
+
+        def end() -> None:
+            gevent.sleep(NOTICE)
+            if self.headless:
+                self.runner.quit()
+            else:
+                self.runner.stop()
+
+        gevent.spawn(end)
+
+    def _on_stopping(self, **_: Any) -> None:
+        if self.board is None or self.board.ended is not None:
+            return
+        if self.is_master:
+            self._await_workers(self.board)
+        else:
+            self._hang_up_all()
+        self.board.ended = time.monotonic()
+
+    def _on_stop(self, **_: Any) -> None:
+        self._close()
+        if not self.headless and not self.is_worker and self.board is not None:
+            print(self.table(), flush=True)
+
+    def _close(self) -> None:
+        lines, self.lines = self.lines, None
+        if lines is not None:
+            lines.close()
+        if self.exchange is not None:
+            self.exchange.close()
+
+    def _on_quitting(self, **_: Any) -> None:
+        """Runs before Locust's own listeners; a run in progress is ended first."""
+        if self.board is not None and self.board.ended is None:
+            self.runner.quit()
+        self._close()
+        if self.is_worker:
+            self.environment.process_exit_code = MET
+        elif self.board is not None:
+            self.environment.process_exit_code = self._judge().exit_code
+
+    def _on_quit(self, **_: Any) -> None:
+        if self.headless and not self.is_worker and self.board is not None:
+            # With --json the standard output belongs to Locust's JSON.
+            out = sys.stderr if self.parsed.json else sys.stdout
+            print(self.table(), file=out, flush=True)
+
+    # -- the table ------------------------------------------------------------
+
+    def _judge(self) -> Judged:
+        board = self.board
+        if board is None:
+            return judge_run(Tally(), Terms(()))
+        lost = board.workers - board.done if board.ended else set()
+        terms = Terms(
+            self.options.budgets,
+            self.options.max_failed,
+            board.stopped,
+            len(lost),
+            calls_barge_in=self.options.turns > 2,
+        )
+        return judge_run(board.whole, terms)
+
+    def table(self) -> str:
+        """The table as it stands."""
+        board = self.board
+        if board is None or self.exchange is None:
+            return "no run yet"
+        policy = self.numbers.policy if self.numbers else None
+        headline = Headline(
+            agent=self.exchange.title,
+            turns=self.options.turns,
+            seed=self.options.call_seed,
+            seconds=board.seconds,
+            backoff=str(policy) if policy else "general bounds",
+            dropped_on_purpose=self.options.drop_every or 0,
+        )
+        return render_table(board.whole, self._judge(), headline)
+
+    def rows(self) -> list[dict[str, str]]:
+        """The latency rows of the table as it stands, for the web page."""
+        whole = self.board.whole if self.board else Tally()
+        return table_rows(whole, self._judge().budgets)
+
+
+def _say_and_exit(error: VoiceError) -> None:
+    print(f"busyhour: {error}", file=sys.stderr, flush=True)
+    sys.exit(CANNOT_START)

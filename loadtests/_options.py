@@ -1,0 +1,228 @@
+"""The options that ``locust -f loadtests`` understands beside Locust's own."""
+
+from __future__ import annotations
+
+import ipaddress
+from argparse import Namespace
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+from loadtests._backoff import Policy, parse_policy
+from voiceutils.budget import Budget
+from voiceutils.errors import SettingError
+
+__all__ = ["LoadOptions", "add_options", "read_options"]
+
+SCHEMES = ("http", "https", "ws", "wss")
+
+
+class Parser(Protocol):
+    """What is needed of Locust's argument parser."""
+
+    def add_argument_group(self, title: str) -> Any:
+        """As argparse has it."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadOptions:
+    """The options, read and found sound; see `add_options` for what each one does."""
+
+    agent: str
+    agent_command: str
+    turns: int
+    model_delay: float
+    drop_every: int | None
+    fault_share: float
+    backoff: Policy | None
+    max_failed: float
+    call_seed: int
+    deepgram_port: int
+    model_port: int
+    give_up_after: int
+    budgets: tuple[Budget, ...]
+
+
+def add_options(parser: Parser) -> None:
+    """Declare our options in a group of their own."""
+    group = parser.add_argument_group("Phone calls")
+    add = group.add_argument
+    add(
+        "--agent",
+        default="",
+        metavar="URL",
+        help="agent to call: http(s) address of its voice webhook, or ws(s) address of "
+        "its media socket; without it the reference agent is started",
+    )
+    add(
+        "--agent-command",
+        default="",
+        metavar="CMD",
+        help="command that starts the agent; fills in {port}, {deepgram} and {model}",
+    )
+    add(
+        "--allow-remote",
+        action="store_true",
+        help="allow an agent outside this machine; its side effects are real",
+    )
+    add("--turns", type=int, default=3, help="turns of each call, one barges in")
+    add(
+        "--model-delay",
+        type=float,
+        default=0.0,
+        metavar="SECONDS",
+        help="added to the fake model's first token",
+    )
+    add(
+        "--drop-every",
+        type=int,
+        default=0,
+        metavar="N",
+        help="do not send one caller frame in N, to see the loss found",
+    )
+    add(
+        "--fault-share",
+        type=float,
+        default=0.2,
+        help="share of calls refused twice at Deepgram's door (0 to 1)",
+    )
+    add(
+        "--backoff",
+        default="",
+        metavar="POLICY",
+        help="what the agent promises of its retries, as "
+        "initial=0.25,factor=1.5,max=5,jitter=equal,attempts=5",
+    )
+    add(
+        "--max-failed",
+        type=float,
+        default=0.0,
+        metavar="PERCENT",
+        help="share of calls that may fail",
+    )
+    add(
+        "--call-seed", type=int, default=1, help="what callers say and who meets faults"
+    )
+    add("--deepgram-port", type=int, default=0, help="port of the fake Deepgram")
+    add("--model-port", type=int, default=0, help="port of the fake model")
+    add(
+        "--give-up-after",
+        type=int,
+        default=50,
+        metavar="N",
+        help="end the run after N failed calls in a row",
+    )
+    _add_budgets(add)
+
+
+def _add_budgets(add: Any) -> None:
+    for flag, default, what in (
+        ("--turn-gap-target", 885.0, "median turn gap"),
+        ("--turn-gap-limit", 1100.0, "p95 of the turn gap"),
+        ("--greeting-limit", None, "p95 from answer to greeting"),
+        ("--barge-in-limit", None, "p95 from barge-in to silence"),
+    ):
+        add(flag, type=float, default=default, metavar="MS", help=f"budget: {what}")
+
+
+def read_options(namespace: Namespace, budgets: Sequence[Budget]) -> LoadOptions:
+    """Read and check the options that Locust parsed.
+
+    Args:
+        namespace: what Locust parsed.
+        budgets: the budgets that hold where no option says otherwise.
+
+    Raises:
+        SettingError: an option cannot work; the message says why.
+    """
+    agent = (namespace.agent or "").strip()
+    command = (namespace.agent_command or "").strip()
+    if agent and command:
+        raise SettingError("--agent and --agent-command exclude each other")
+    if agent:
+        check_agent(agent, allow_remote=bool(namespace.allow_remote))
+    _within("--turns", namespace.turns, 1, 200)
+    _within("--model-delay", namespace.model_delay, 0, 60)
+    _within("--fault-share", namespace.fault_share, 0, 1)
+    _within("--max-failed", namespace.max_failed, 0, 100)
+    _within("--give-up-after", namespace.give_up_after, 1, 1_000_000)
+    _within("--deepgram-port", namespace.deepgram_port, 0, 65535)
+    _within("--model-port", namespace.model_port, 0, 65535)
+    _within("--drop-every", namespace.drop_every, 0, 1_000_000)
+    if namespace.drop_every == 1:
+        raise SettingError("--drop-every 1 would send no frame at all")
+    policy = namespace.backoff or ""
+    return LoadOptions(
+        agent=agent,
+        agent_command=command,
+        turns=namespace.turns,
+        model_delay=namespace.model_delay,
+        drop_every=namespace.drop_every or None,
+        fault_share=namespace.fault_share,
+        backoff=parse_policy(policy) if policy else None,
+        max_failed=namespace.max_failed / 100,
+        call_seed=namespace.call_seed,
+        deepgram_port=namespace.deepgram_port,
+        model_port=namespace.model_port,
+        give_up_after=namespace.give_up_after,
+        budgets=_read_budgets(namespace, budgets),
+    )
+
+
+def _within(flag: str, value: float, least: float, most: float) -> None:
+    if not least <= value <= most:
+        raise SettingError(f"{flag} {value:g} is not between {least:g} and {most:g}")
+
+
+def _read_budgets(
+    namespace: Namespace, budgets: Sequence[Budget]
+) -> tuple[Budget, ...]:
+    asked = (
+        ("greeting", 95.0, namespace.greeting_limit),
+        ("turn_gap", 50.0, namespace.turn_gap_target),
+        ("turn_gap", 95.0, namespace.turn_gap_limit),
+        ("barge_in", 95.0, namespace.barge_in_limit),
+    )
+    chosen = {(budget.name, budget.percentile): budget for budget in budgets}
+    for name, percentile, limit in asked:
+        if limit is not None:
+            _within(f"budget {name}", limit, 0.001, 600_000)
+            budget = Budget(name, percentile, limit / 1000)
+            chosen[name, percentile] = budget
+    return tuple(chosen[key] for key in sorted(chosen))
+
+
+def check_agent(agent: str, *, allow_remote: bool) -> None:
+    """Refuse an agent's address that cannot be called or must not be.
+
+    Raises:
+        SettingError: the scheme is wrong, the host is missing, or the address is
+            outside this machine and that was not allowed.
+    """
+    parts = urlsplit(agent)
+    if parts.scheme not in SCHEMES or not parts.hostname:
+        raise SettingError(
+            f"--agent {agent}: need http(s)://HOST/PATH of the voice webhook or "
+            "ws(s)://HOST/PATH of the media socket"
+        )
+    try:
+        _ = parts.port
+    except ValueError:
+        raise SettingError(f"--agent {agent}: the port is not a number") from None
+    if not allow_remote and not on_this_machine(parts.hostname):
+        raise SettingError(
+            f"--agent {agent} is outside this machine. A simulated call has real side "
+            "effects there (bookings, bills, messages); add --allow-remote if you "
+            "own it and mean it"
+        )
+
+
+def on_this_machine(host: str) -> bool:
+    """Whether ``host`` can only mean this machine; names are not looked up."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

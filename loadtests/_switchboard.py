@@ -1,0 +1,99 @@
+"""Counts what happened in one Locust process, and what other processes report.
+
+No Locust in here: the locustfile hands in what to do with each figure.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from fakes.call_record import ENDED_BY_TESTER, CallRecord
+from loadtests._tally import Tally
+
+__all__ = ["CALLS_PER_WORKER", "Figure", "Switchboard", "figures"]
+
+CALLS_PER_WORKER = 100_000
+"""Call numbers set aside for each worker; 24 bits of call number give 167 of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One line for Locust's statistics; a figure without seconds only has failed."""
+
+    kind: str
+    name: str
+    seconds: float | None
+    failure: str = ""
+
+
+def figures(record: CallRecord) -> list[Figure]:
+    """What one call adds to Locust's statistics."""
+    if record.cause == ENDED_BY_TESTER:
+        found = []
+    elif record.outcome == "completed":
+        found = [Figure("CALL", "call", record.duration)]
+    else:
+        found = [Figure("CALL", "call", record.duration, record.cause or "failed")]
+    if record.greeting_after is not None:
+        found.append(Figure("HEARD", "answer to greeting", record.greeting_after))
+    for turn in record.turns:
+        if turn.gap is not None:
+            found.append(Figure("HEARD", "turn gap", max(turn.gap, 0.0)))
+        elif record.outcome == "completed":
+            found.append(Figure("HEARD", "turn gap", None, "never answered"))
+        if turn.barge_in and turn.stopped_after is not None:
+            found.append(Figure("HEARD", "barge-in to silence", turn.stopped_after))
+    return found
+
+
+@dataclass
+class Switchboard:
+    """The run as this process knows it.
+
+    Attributes:
+        whole: everything counted or reported so far.
+        unreported: what a worker has not yet sent to its master.
+        stopped: why the run ends before its time; empty while it need not.
+        workers: workers that took part; those in ``done`` have sent their last tally.
+    """
+
+    give_up_after: int
+    end_run: Callable[[], None]
+    whole: Tally = field(default_factory=Tally)
+    unreported: Tally = field(default_factory=Tally)
+    stopped: str = ""
+    began: float = field(default_factory=time.monotonic)
+    ended: float | None = None
+    workers: set[str] = field(default_factory=set)
+    done: set[str] = field(default_factory=set)
+    _failed_in_a_row: int = 0
+
+    def add(self, tally: Tally) -> None:
+        """Count a call, or the calls that a worker reports."""
+        self.whole.merge(tally)
+        self.unreported.merge(tally)
+        if tally.counts["completed"]:
+            self._failed_in_a_row = 0
+            return
+        self._failed_in_a_row += tally.counts["failed"]
+        if self._failed_in_a_row >= self.give_up_after:
+            cause = max(self.whole.causes, key=lambda c: self.whole.causes[c])
+            self.stop(f"gave up after {self._failed_in_a_row} failed calls: {cause}")
+
+    def stop(self, why: str) -> None:
+        """End the run before its time; the first reason stands."""
+        if not self.stopped and self.ended is None:
+            self.stopped = why
+            self.end_run()
+
+    def take_unreported(self) -> Tally:
+        """What is new since the last report; a worker sends it to its master."""
+        taken, self.unreported = self.unreported, Tally()
+        return taken
+
+    @property
+    def seconds(self) -> float:
+        """How long the run has lasted, or did last."""
+        return (self.ended or time.monotonic()) - self.began

@@ -1,0 +1,47 @@
+"""Phone calls as Locust users: ``locust -f loadtests``.
+
+Each user is a phone. It dials through the media engine, which paces all frames in a
+process of its own, and waits for the record of the call; nothing here is fast path.
+The fakes and the agent are started once, by the master or by the only process.
+"""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+# Locust puts this folder on the path; the packages lie one above.
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import locust.stats
+from locust import User, constant, events, task
+
+from loadtests._operator import Operator, round_to_three_digits
+from loadtests._options import add_options
+
+
+class Phone(User):  # type: ignore[misc]  # Locust comes without types
+    """Places one call after the other."""
+
+    wait_time = constant(0.2)
+
+    @task  # type: ignore[untyped-decorator]
+    def call(self) -> None:
+        """Place one call and wait for its end; a user who is stopped hangs up."""
+        self.environment.phone_operator.place_call()
+
+
+@events.init_command_line_parser.add_listener  # type: ignore[untyped-decorator]
+def on_parser(parser: ArgumentParser, **_: Any) -> None:
+    """Declare our options."""
+    add_options(parser)
+
+
+@events.init.add_listener  # type: ignore[untyped-decorator]
+def on_init(environment: Any, **_: Any) -> None:
+    """Start what the run needs; a run without web page must not begin without it."""
+    # Locust's own rounding would show 1045 ms as 1000; its tables read this name anew.
+    locust.stats.bucket_response_time = round_to_three_digits
+    environment.phone_operator = Operator(environment)

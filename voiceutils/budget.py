@@ -1,0 +1,257 @@
+"""Latency budgets, and the histogram whose percentiles they judge."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from math import ceil, frexp, inf, ldexp
+
+from voiceutils.errors import SettingError, WireError
+
+__all__ = ["DEFAULT_BUDGETS", "Budget", "LatencyHistogram", "Verdict"]
+
+# Every octave is cut into 128 equal buckets, so a bucket is at most 1/128 of its own
+# lower end wide and its middle is within 0.4 % of anything in it.
+_PER_OCTAVE = 128
+_ZERO = -(1 << 20)  # below the bucket of the smallest float
+_EXTREMES = ("min_bits", "max_bits")
+
+
+class LatencyHistogram:
+    """Counts latencies in buckets that grow with the value; any number, small memory.
+
+    Percentiles are true to 0.4 % at every scale and those of several histograms come
+    from their merged counts, which no average of percentiles can give.
+    """
+
+    __slots__ = ("_buckets", "_count", "_max", "_min")
+
+    def __init__(self) -> None:
+        self._buckets: dict[int, int] = {}
+        self._count = 0
+        self._min = inf
+        self._max = -inf
+
+    def record(self, seconds: float) -> None:
+        """Count one latency.
+
+        Raises:
+            ValueError: it is negative, infinite or not a number; such a figure comes
+                from a wrong subtraction and must not be hidden among the others.
+        """
+        if not 0.0 <= seconds < inf:
+            raise ValueError(f"a latency is 0 or more seconds, not {seconds!r}")
+        if seconds:
+            mantissa, exponent = frexp(seconds)
+            bucket = exponent * _PER_OCTAVE + int(mantissa * (2 * _PER_OCTAVE))
+        else:
+            bucket = _ZERO
+        buckets = self._buckets
+        buckets[bucket] = buckets.get(bucket, 0) + 1
+        self._count += 1
+        if seconds < self._min:
+            self._min = seconds
+        if seconds > self._max:
+            self._max = seconds
+
+    @property
+    def count(self) -> int:
+        """How many latencies were recorded."""
+        return self._count
+
+    @property
+    def min(self) -> float | None:
+        """The smallest in seconds, exact; None when empty."""
+        return self._min if self._count else None
+
+    @property
+    def max(self) -> float | None:
+        """The largest in seconds, exact; None when empty."""
+        return self._max if self._count else None
+
+    def percentile(self, percent: float) -> float | None:
+        """Return the latency in seconds that this share did not exceed.
+
+        The rank is the nearest above (``ceil(percent * count / 100)``), so the answer
+        is near a latency that occurred, never between two. None when empty.
+        """
+        if not 0 <= percent <= 100:
+            raise ValueError(f"a percentile lies in 0..100, not {percent!r}")
+        if not self._count:
+            return None
+        # Exact, or 99.9 % of 1000 would be the 1000th for a rounding error.
+        rank = max(1, ceil(Fraction(repr(percent)) * self._count / 100))
+        if rank == self._count:
+            return self._max
+        seen = 0
+        for bucket in sorted(self._buckets):
+            seen += self._buckets[bucket]
+            if seen >= rank:
+                break
+        return min(max(_middle(bucket), self._min), self._max)
+
+    def merge(self, other: LatencyHistogram) -> None:
+        """Add everything that the other one recorded."""
+        for bucket, count in list(other._buckets.items()):
+            self._buckets[bucket] = self._buckets.get(bucket, 0) + count
+        self._count += other._count
+        self._min = min(self._min, other._min)
+        self._max = max(self._max, other._max)
+
+    def to_counts(self) -> dict[str, int]:
+        """Return the counts as plain JSON; :meth:`from_counts` restores them exactly.
+
+        ``min_bits`` and ``max_bits`` are the extremes as IEEE 754 bit patterns.
+        """
+        if not self._count:
+            return {}
+        counts = {
+            str(bucket): self._buckets[bucket] for bucket in sorted(self._buckets)
+        }
+        extremes = (self._min, self._max)
+        return counts | dict(zip(_EXTREMES, map(_bits, extremes), strict=True))
+
+    @classmethod
+    def from_counts(cls, counts: Mapping[str, int]) -> LatencyHistogram:
+        """Return the histogram that gave these counts.
+
+        Raises:
+            WireError: they did not come from :meth:`to_counts`.
+        """
+        histogram = cls()
+        if not counts:
+            return histogram
+        try:
+            histogram._min, histogram._max = (_float(counts[key]) for key in _EXTREMES)
+            for key, count in counts.items():
+                if key not in _EXTREMES:
+                    histogram._buckets[int(key)] = count
+                    histogram._count += count
+        except (KeyError, ValueError, TypeError, struct.error) as error:
+            raise WireError(f"not the counts of a histogram ({error!r})") from error
+        if not histogram._consistent():
+            raise WireError(
+                "not the counts of a histogram (they contradict each other)"
+            )
+        return histogram
+
+    def _consistent(self) -> bool:
+        low, high = LatencyHistogram(), LatencyHistogram()
+        if not (self._buckets and 0.0 <= self._min <= self._max < inf):
+            return False
+        low.record(self._min)
+        high.record(self._max)
+        return (
+            min(self._buckets.values()) > 0
+            and min(self._buckets) in low._buckets
+            and max(self._buckets) in high._buckets
+        )
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, LatencyHistogram):
+            return NotImplemented
+        return self.to_counts() == other.to_counts()
+
+    __hash__ = None  # type: ignore[assignment]  # it changes
+
+    def __repr__(self) -> str:
+        return f"<LatencyHistogram of {self._count}, {self.min}..{self.max} s>"
+
+
+def _middle(bucket: int) -> float:
+    if bucket == _ZERO:
+        return 0.0
+    octave, step = divmod(bucket - _PER_OCTAVE, _PER_OCTAVE)
+    return ldexp((_PER_OCTAVE + step + 0.5) / (2 * _PER_OCTAVE), octave)
+
+
+def _bits(value: float) -> int:
+    bits: int = struct.unpack("<q", struct.pack("<d", value))[0]
+    return bits
+
+
+def _float(bits: int) -> float:
+    value: float = struct.unpack("<d", struct.pack("<q", bits))[0]
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a budget says about measurements.
+
+    Attributes:
+        budget: which one.
+        value: the measured percentile in seconds; None when nothing was measured.
+        met: whether the budget holds. What was not measured does not hold.
+        missed_by: seconds above the limit; None when met or not measured.
+    """
+
+    budget: Budget
+    value: float | None
+    met: bool
+    missed_by: float | None
+
+    def __str__(self) -> str:
+        if self.value is None:
+            return f"{self.budget}: missed, nothing was measured"
+        if self.missed_by is None:
+            return f"{self.budget}: met with {self.value:.3f} s"
+        return (
+            f"{self.budget}: missed by {self.missed_by:.3f} s with {self.value:.3f} s"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """A limit on one percentile of one latency.
+
+    Args:
+        name: which latency, such as ``turn_gap``.
+        percentile: above 0, up to 100.
+        limit_seconds: what that percentile may be at most.
+
+    Raises:
+        SettingError: a percentile or limit that cannot be.
+    """
+
+    name: str
+    percentile: float
+    limit_seconds: float
+
+    def __post_init__(self) -> None:
+        if not 0 < self.percentile <= 100:
+            raise SettingError(
+                f"budget {self.name}: percentile {self.percentile!r} is not in 0..100"
+            )
+        if not 0 < self.limit_seconds < inf:
+            raise SettingError(
+                f"budget {self.name}: limit {self.limit_seconds!r} s is not above 0"
+            )
+
+    def judge(self, measured: LatencyHistogram) -> Verdict:
+        """Return whether the measurements keep the budget."""
+        value = measured.percentile(self.percentile)
+        if value is None:
+            return Verdict(self, None, met=False, missed_by=None)
+        if value <= self.limit_seconds:
+            return Verdict(self, value, met=True, missed_by=None)
+        return Verdict(self, value, met=False, missed_by=value - self.limit_seconds)
+
+    def __str__(self) -> str:
+        return f"{self.name} p{self.percentile:g} <= {self.limit_seconds:.3f} s"
+
+
+DEFAULT_BUDGETS = (
+    # Caller stops -> reply heard at the platform: Twilio's target and upper limit,
+    # https://www.twilio.com/en-us/blog/developers/best-practices/guide-core-latency-ai-voice-agents
+    Budget("turn_gap", 50, 0.885),
+    Budget("turn_gap", 95, 1.100),
+    # Answered -> greeting heard. Webhook, media socket and first speech, but neither
+    # recogniser nor model. After 1.5 s of silence callers say hello or hang up.
+    Budget("greeting", 95, 1.500),
+    # Caller speaks up -> old reply stops. The recogniser must hear the voice, and the
+    # same guide allows recognition 0.5 s; a clear adds next to nothing.
+    Budget("barge_in", 95, 0.500),
+)
