@@ -130,7 +130,7 @@ def case(
         def item(exchange: Any) -> None:
             exchange.judge(declared)
 
-        item.__name__ = body.__name__  # type: ignore[attr-defined]
+        item.__name__ = body.__name__
         item.__doc__ = body.__doc__
         item.__module__ = body.__module__
         item.case = declared  # type: ignore[attr-defined]

@@ -7,7 +7,6 @@ at the start, at most ``LINES`` at once, and every pytest item waits for its own
 from __future__ import annotations
 
 import asyncio
-import itertools
 import threading
 import time
 from collections.abc import Coroutine, Iterable

@@ -11,20 +11,29 @@ import asyncio
 import itertools
 import time
 import uuid
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 from typing import Self
 
 import httpx
 import msgspec
 
 from conformance._case import CaseFailed
+from conformance._limits import SILENCE_LIMIT
+from conformance._meddler import Meddler, meddled, unchanged
+from conformance._wiretap import Wiretap
 from fakes.call_record import CallRecord, TurnRecord
 from fakes.faults import Fault
+from fakes.ledger import Attempt, CallHeard, TurnHeard
+from fakes.speech import number_words
+from fakes.twilio.dial import fetch_twiml
 from fakes.twilio.phone import place_call
 from fakes.twilio.script import ConversationStep, HangUp, Say
+from fakes.twilio.webhook import CallLeg, voice_webhook
 from voiceutils.errors import DeadlineExceeded
+from voiceutils.mulaw import SAMPLE_RATE
 
-__all__ = ["Attempt", "Heard", "Line", "Numbering", "Unsupported"]
+__all__ = ["Line", "Numbering", "Unsupported"]
 
 CALL_DEADLINE = 40.0
 CONTROL_DEADLINE = 5.0
@@ -33,38 +42,6 @@ _POLL = 0.05
 
 class Unsupported(Exception):  # noqa: N818 - a verdict
     """The agent lacks what a case needs; says what, and how to have it."""
-
-
-class Attempt(msgspec.Struct, kw_only=True):
-    """One connection or request that a provider saw; moments are monotonic seconds."""
-
-    id: int
-    surface: str
-    at: float
-    outcome: str
-    group: str = ""
-    opened: float | None = None
-    closed: float | None = None
-    close_code: int | None = None
-
-
-class Heard(msgspec.Struct, kw_only=True):
-    """One caller turn as it reached the recogniser."""
-
-    turn: int
-    frames: int
-    heard: int
-    missing: list[int]
-    repeated: list[int]
-    first_at: float | None = None
-    last_at: float | None = None
-    final_at: float | None = None
-    transcript: str = ""
-
-
-class _CallHeard(msgspec.Struct):
-    turns: list[Heard] = []
-    connections: list[int] = []
 
 
 class Numbering:
@@ -143,8 +120,27 @@ class Line:
             call=self.call,
             call_sid=self.call_sid,
             deadline=CALL_DEADLINE,
+            patience=SILENCE_LIMIT,
         )
         return self.record
+
+    @asynccontextmanager
+    async def tapped(self, meddler: Meddler = unchanged) -> AsyncIterator[Wiretap]:
+        """Put a wiretap, and perhaps a meddler, into the media socket."""
+        media = await self._media_address()
+        async with meddled(media, meddler) as tap:
+            yield tap
+
+    async def _media_address(self) -> str:
+        """Return the media socket; a webhook is asked for it."""
+        if self.agent.startswith("ws"):
+            return self.agent
+        leg = CallLeg.of(self.call, self.call_sid)
+        request = voice_webhook(self.agent, leg, auth_token="")
+        order = await fetch_twiml(request, {})
+        if not order.url.startswith("ws://"):
+            raise Unsupported(f"tapping {order.url} needs an address with ws://")
+        return order.url
 
     async def check_alive(self) -> None:
         """Place another call, after the trouble, and ask for a plain answer."""
@@ -178,13 +174,20 @@ class Line:
             return found
         return [attempt for attempt in found if attempt.surface == surface]
 
-    async def heard(self) -> list[Heard]:
+    async def heard(self) -> list[TurnHeard]:
         """Return the caller's turns as they reached the recogniser."""
         answer = await self._http.get(f"/__fakes/ledger/calls/{self.call}")
         if answer.status_code == httpx.codes.NOT_FOUND:
             return []
         answer.raise_for_status()
-        return msgspec.convert(answer.json(), _CallHeard).turns
+        return msgspec.convert(answer.json(), CallHeard).turns
+
+    async def longest_message(self) -> float:
+        """Return the seconds of audio in the longest message to the recogniser."""
+        found = await self.attempts("listen")
+        longest = max((attempt.longest_message for attempt in found), default=0)
+        self.expect(longest > 0, "audio reaches the recogniser", "none does")
+        return longest / SAMPLE_RATE
 
     async def open_sockets(self, within: float) -> list[Attempt]:
         """Wait until nothing of this call is open; return what still is."""
@@ -214,6 +217,11 @@ class Line:
             await asyncio.sleep(_POLL)
         return found
 
+    @property
+    def digits(self) -> str:
+        """The caller's number in words."""
+        return number_words(self.call)
+
     # --- judging -----------------------------------------------------------------
 
     @property
@@ -236,6 +244,18 @@ class Line:
             self.record.outcome == "completed", "the conversation completes", cause
         )
         return self.record
+
+    def expect_no_silence(self) -> None:
+        """Fail the case when the caller waits in silence for an answer."""
+        assert self.record is not None, "talk first"
+        record = self.record
+        answered = any(turn.reply_at is not None for turn in record.turns)
+        ended = record.cause.startswith("agent ")
+        self.expect(
+            answered or ended,
+            f"something is heard within {SILENCE_LIMIT:g} s, or the agent hangs up",
+            record.cause or "silence",
+        )
 
 
 def _trace(record: CallRecord) -> list[str]:

@@ -18,10 +18,15 @@ from websockets.exceptions import ConnectionClosed
 
 from conformance._wiretap import Wiretap
 
-__all__ = ["Meddler", "Passed", "meddled"]
+__all__ = ["Meddler", "Passed", "meddled", "unchanged"]
 
 # From one message towards the agent to those that are sent on.
 Meddler = Callable[[str], Sequence[str | bytes]]
+
+
+def unchanged(text: str) -> Sequence[str | bytes]:
+    """Pass a message on as it is."""
+    return (text,)
 
 
 class Passed(NamedTuple):

@@ -17,6 +17,7 @@ from conformance._processes import Agents, Fakes, start_agents, start_fakes
 
 _SHOWN = ("pytest", "hypothesis", "websockets", "aiohttp", "deepgram-sdk", "openai")
 _seed = pytest.StashKey[int]()
+_called = pytest.StashKey[bool]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -57,6 +58,15 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[_seed] = seed
 
 
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Say at the end, too, what a run with calls depends on: -q hides the header."""
+    if config.stash.get(_called, False) and config.get_verbosity() < 0:
+        for line in pytest_report_header(config):
+            terminalreporter.write_line(line)
+
+
 def pytest_report_header(config: pytest.Config) -> list[str]:
     """Print what a run depends on."""
     versions = ", ".join(
@@ -67,10 +77,10 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
         or config.getoption("--agent-command")
         or "the reference agent"
     )
+    python = f"{platform.python_implementation()} {platform.python_version()}"
     return [
         f"busyhour: seed {config.stash[_seed]} (replay with --seed), agent: {agent}",
-        f"busyhour: {platform.python_implementation()} {platform.python_version()}, "
-        f"{os.cpu_count()} processors, {versions}",
+        f"busyhour: {python}, {os.cpu_count()} processors, {versions}",
     ]
 
 
@@ -102,7 +112,8 @@ def pytest_collection_modifyitems(
     """Keep the cases that ``--case`` names; run calls before anything else."""
     selector = config.getoption("--case")
     if selector is not None:
-        kept, dropped = [], []
+        kept: list[pytest.Item] = []
+        dropped: list[pytest.Item] = []
         for item in items:
             pair = _pair_of(item)
             wanted = pair is not None and pair.case.selected_by(selector)
@@ -153,8 +164,9 @@ def exchange(
     foreign = pytestconfig.getoption("--agent") or pytestconfig.getoption(
         "--agent-command"
     )
+    pytestconfig.stash[_called] = True
     running = Exchange(
-        fakes.control,
+        fakes.addresses.control,
         agents.addresses,
         strict=not foreign,
         numbering=Numbering(pytestconfig.stash[_seed]),

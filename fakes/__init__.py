@@ -1,0 +1,1 @@
+"""Exact, scriptable stand-ins for everything around a phone voice agent."""

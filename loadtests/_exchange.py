@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import msgspec
-from fakes.world import AgentProcess, WorldProcess
 
 from fakes.twilio.script import HangUp, Pause
+from fakes.world import AgentProcess, ModelSettings, WorldProcess
 from loadtests._backoff import Policy
 from loadtests._ledger import Ledger
 from loadtests._lines import Lines, Numbers
@@ -18,6 +22,30 @@ __all__ = ["Exchange"]
 
 PROBE_CALL = 0xFFFFFF
 PROBE_DEADLINE = 15.0
+
+ROOT = str(Path(__file__).resolve().parent.parent)
+
+# Ctrl-C on a terminal reaches every process of its session. Ours must outlive it, or
+# every call in the air would fail at the very end; so they get a session each.
+APART = (
+    *(sys.executable, "-S", "-E", "-c"),
+    "import os, sys; os.setsid(); os.execvp(sys.argv[1], sys.argv[1:])",
+)
+
+
+class _World(WorldProcess):
+    def _launch(self, command: Sequence[str], env: Mapping[str, str]) -> None:
+        super()._launch([*APART, *command], _with_packages(env))
+
+
+class _Agent(AgentProcess):
+    def _launch(self, command: Sequence[str], env: Mapping[str, str]) -> None:
+        super()._launch([*APART, *command], _with_packages(env))
+
+
+def _with_packages(env: Mapping[str, str]) -> dict[str, str]:
+    paths = [ROOT, *filter(None, [env.get("PYTHONPATH")])]
+    return {**env, "PYTHONPATH": os.pathsep.join(paths)}
 
 
 @dataclass
@@ -49,17 +77,16 @@ class Exchange:
 
     def _open(self) -> Numbers:
         options = self.options
-        world = self._world = WorldProcess(
+        world = self._world = _World(
             deepgram_port=options.deepgram_port,
             model_port=options.model_port,
-            control_port=0,
-            model_delay=options.model_delay,
+            model_delay=ModelSettings().first_token_delay + options.model_delay,
         )
         world.start()
         addresses = world.addresses
         if options.agent:
             return Numbers(options.agent, addresses.control, options.backoff)
-        agent = self._agent = AgentProcess(addresses, options.agent_command or None)
+        agent = self._agent = _Agent(addresses, options.agent_command or None)
         agent.start()
         policy = options.backoff or _declared(agent.declared)
         return Numbers(agent.url, addresses.control, policy)
@@ -95,7 +122,9 @@ class Exchange:
         """Which of the children has ended by itself, in words; empty when none has."""
         for name, child in (("the agent", self._agent), ("the fakes", self._world)):
             if child is not None and (code := child.poll()) is not None:
-                return f"{name} (pid {child.pid}) ended by itself, status {code}"
+                last = child.errors.rpartition("\n")[2]
+                said = f", last said: {last}" if last else ""
+                return f"{name} (pid {child.pid}) ended by itself, status {code}{said}"
         return ""
 
     def close(self) -> None:

@@ -7,15 +7,15 @@ import urllib.error
 import urllib.request
 from collections.abc import Sequence
 from http.client import HTTPException
-from typing import Any
+from typing import TypeVar
 
 import msgspec
 
+from fakes.ledger import Attempt, CallHeard
 from loadtests._backoff import AttemptSeen
-from loadtests._tally import CallHeard
 from voiceutils.errors import VoiceError
 
-__all__ = ["Ledger", "attempts_seen"]
+__all__ = ["Ledger", "at_the_door"]
 
 DEADLINE = 5.0
 
@@ -23,13 +23,18 @@ DEADLINE = 5.0
 _opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
-class AttemptInLedger(msgspec.Struct):
-    """One attempt as the ledger lists it; fields we do not read are left out."""
+T = TypeVar("T")
 
-    at: float
-    outcome: str
-    surface: str = "listen"
-    retry_after: float | None = None
+
+class _Group(msgspec.Struct):
+    attempts: list[Attempt]
+
+
+def _read(data: bytes, kind: type[T]) -> T:
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except msgspec.DecodeError as error:
+        raise VoiceError(f"the ledger does not read: {error}") from error
 
 
 class Ledger:
@@ -46,16 +51,19 @@ class Ledger:
         try:
             data = self._fetch(f"/__fakes/ledger/calls/{call}")
         except _NotFoundError:
-            return CallHeard(call)
-        return msgspec.json.decode(data, type=CallHeard)
+            return CallHeard(call, [], [])
+        return _read(data, CallHeard)
 
-    def attempts(self, group: str) -> list[AttemptSeen]:
+    def attempts(self, group: str) -> list[Attempt]:
         """The attempts of ``group`` (a call's SID) at the recogniser's door."""
         try:
             data = self._fetch(f"/__fakes/ledger/groups/{group}")
         except _NotFoundError:
             return []
-        return attempts_seen(data)
+        group_seen = _read(data, _Group)
+        return [
+            attempt for attempt in group_seen.attempts if attempt.surface == "listen"
+        ]
 
     def refuse_some(self, share: float, seed: int) -> None:
         """Refuse the first two attempts of a seeded ``share`` of calls with 503."""
@@ -92,16 +100,11 @@ class _NotFoundError(VoiceError):
     pass
 
 
-def attempts_seen(data: bytes) -> list[AttemptSeen]:
-    """The listen attempts in the ledger's JSON list, or in its field ``attempts``."""
-    listed: Any = msgspec.json.decode(data)
-    if isinstance(listed, dict):
-        listed = listed.get("attempts", [])
-    attempts: Sequence[AttemptInLedger] = msgspec.convert(listed, list[AttemptInLedger])
+def at_the_door(attempts: Sequence[Attempt]) -> list[AttemptSeen]:
+    """The ``attempts`` as the judge of reconnections wants them."""
     return [
         AttemptSeen(attempt.at, _status(attempt.outcome), attempt.retry_after)
         for attempt in attempts
-        if attempt.surface == "listen"
     ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from hashlib import blake2b
 from types import TracebackType
 
 import gevent
@@ -15,7 +16,7 @@ from fakes.engine.link import EngineProcess
 from fakes.twilio.phone import CallOrder
 from fakes.twilio.script import Conversation
 from loadtests._backoff import Policy, judge_attempts
-from loadtests._ledger import Ledger
+from loadtests._ledger import Ledger, at_the_door
 from loadtests._tally import Tally, tally_call
 from voiceutils.errors import VoiceError
 
@@ -36,6 +37,7 @@ class Lines:
         agent: whom to call.
         on_record: called with each record, in a greenlet of its own.
         drop_every: see `CallOrder`.
+        seed: decides the calls' SIDs, and with them who meets which fault.
 
     Attributes:
         closing: whether the run is over; no call is placed any more.
@@ -47,10 +49,12 @@ class Lines:
         *,
         on_record: Callable[[CallRecord], None] | None = None,
         drop_every: int | None = None,
+        seed: int = 0,
     ) -> None:
         self.agent = agent
         self.closing = False
         self._drop_every = drop_every
+        self._seed = seed
         self._on_record = on_record
         self._up = 0
         self._pool = Pool(SETTLING_AT_ONCE)
@@ -86,7 +90,8 @@ class Lines:
             drop_every=self._drop_every,
             deadline=deadline or CALL_SECONDS + TURN_SECONDS * len(script),
             intended_at=time.monotonic(),
-            seed=call,
+            seed=self._seed,
+            call_sid=sid_of(call, self._seed),
         )
         number = self._engine.dial(order)
         self._up += 1
@@ -120,6 +125,11 @@ class Lines:
             self._pool.start(gevent.Greenlet(self._on_record, record))
 
 
+def sid_of(call: int, seed: int) -> str:
+    """The SID of a call: the same in every run with this seed, unlike any other."""
+    return "CA" + blake2b(f"{seed}:{call}".encode(), digest_size=16).hexdigest()
+
+
 class Numbers(msgspec.Struct, frozen=True):
     """What a worker must know of the exchange; travels with Locust's options.
 
@@ -142,4 +152,5 @@ def settle(record: CallRecord, numbers: Numbers) -> Tally:
         attempts = ledger.attempts(record.call_sid)
     except VoiceError:
         return tally_call(record)
-    return tally_call(record, heard, judge_attempts(attempts, numbers.policy))
+    backoff = judge_attempts(at_the_door(attempts), numbers.policy)
+    return tally_call(record, heard, backoff, attempts)

@@ -33,14 +33,14 @@ from loadtests._exchange import Exchange
 from loadtests._lines import Lines, Numbers, settle
 from loadtests._options import LoadOptions, read_options
 from loadtests._page import add_page
-from loadtests._switchboard import CALLS_PER_WORKER, Switchboard, figures
-from loadtests._table import Headline, render_table, table_rows
+from loadtests._report import judge_board, rows_of, table_of
+from loadtests._switchboard import CALLS_PER_WORKER, Switchboard, fire_figures
 from loadtests._tally import Tally
-from loadtests._verdict import CANNOT_START, MET, Judged, Terms, judge_run
+from loadtests._verdict import CANNOT_START, MET
 from voiceutils.budget import DEFAULT_BUDGETS
 from voiceutils.errors import VoiceError
 
-__all__ = ["Operator", "round_to_three_digits"]
+__all__ = ["Operator"]
 
 log = logging.getLogger("busyhour")
 
@@ -54,12 +54,6 @@ WATCH_EVERY = 0.25
 NOTICE = 1.0
 WORKERS_DEADLINE = 10.0
 NEVER = 1 << 60
-
-
-def round_to_three_digits(milliseconds: float) -> int:
-    """Locust's rounding of response times, with one digit more."""
-    digits = len(str(int(milliseconds)))
-    return int(round(milliseconds, min(0, 3 - digits)))
 
 
 class Operator:
@@ -77,6 +71,7 @@ class Operator:
         self.numbers: Numbers | None = None
         self.options = self._read_options_or_exit()
         self.exchange: Exchange | None = None
+        self._leaving = False
         self._call_numbers: Iterator[int] = itertools.count(1)
         self._listen()
         if self.headless and not self.is_worker:
@@ -118,6 +113,7 @@ class Operator:
             self.numbers.agent,
             on_record=self._finished,
             drop_every=self.options.drop_every,
+            seed=self.options.call_seed,
         )
 
     def _listen(self) -> None:
@@ -137,6 +133,9 @@ class Operator:
             add_page(self.environment.web_ui, self.table, self.rows)
 
     def _on_start(self, **_: Any) -> None:
+        if self._leaving or (self.board is not None and self.board.ended is None):
+            # A master whose worker left starts anew; for us the run goes on.
+            return
         give_up = NEVER if self.is_worker else self.options.give_up_after
         self.board = Switchboard(give_up, self._end_run)
         try:
@@ -163,36 +162,31 @@ class Operator:
 
     def place_call(self) -> None:
         """Place one call and wait for its end."""
-        lines = self.lines
-        if lines is None or lines.closing:
+        lines, board = self.lines, self.board
+        if lines is None or lines.closing or board is None or board.stopped:
             gevent.sleep(WATCH_EVERY)
             return
         number = next(self._call_numbers)
         options = self.options
         script = conversation(number, options.turns, options.call_seed)
-        lines.place(number, script)
+        try:
+            lines.place(number, script)
+        except VoiceError as error:  # the engine is gone, which the watch reports
+            log.debug("%s", error)
+            gevent.sleep(WATCH_EVERY)
 
     def _finished(self, record: CallRecord) -> None:
         if self.board is None or self.numbers is None:
             return
         self.board.add(settle(record, self.numbers))
-        for figure in figures(record):
-            milliseconds = None if figure.seconds is None else figure.seconds * 1000
-            self.environment.events.request.fire(
-                request_type=figure.kind,
-                name=figure.name,
-                response_time=milliseconds,
-                response_length=0,
-                exception=VoiceError(figure.failure) if figure.failure else None,
-                context={},
-            )
+        fire_figures(self.environment.events.request, record)
 
     def _watch(self, board: Switchboard) -> None:
         while board.ended is None and not board.stopped:
             exchange, lines = self.exchange, self.lines
             trouble = exchange.trouble() if exchange else ""
             trouble = trouble or (lines.trouble() if lines else "")
-            if trouble:
+            if trouble and not self._leaving:
                 log.error("%s", trouble)
                 board.stop(trouble)
             gevent.sleep(WATCH_EVERY)
@@ -273,13 +267,16 @@ class Operator:
 
     def _on_quitting(self, **_: Any) -> None:
         """Runs before Locust's own listeners; a run in progress is ended first."""
+        self._leaving = True
         if self.board is not None and self.board.ended is None:
             self.runner.quit()
         self._close()
         if self.is_worker:
             self.environment.process_exit_code = MET
         elif self.board is not None:
-            self.environment.process_exit_code = self._judge().exit_code
+            self.environment.process_exit_code = judge_board(
+                self.board, self.options
+            ).exit_code
 
     def _on_quit(self, **_: Any) -> None:
         if self.headless and not self.is_worker and self.board is not None:
@@ -289,40 +286,16 @@ class Operator:
 
     # -- the table ------------------------------------------------------------
 
-    def _judge(self) -> Judged:
-        board = self.board
-        if board is None:
-            return judge_run(Tally(), Terms(()))
-        lost = board.workers - board.done if board.ended else set()
-        terms = Terms(
-            self.options.budgets,
-            self.options.max_failed,
-            board.stopped,
-            len(lost),
-            calls_barge_in=self.options.turns > 2,
-        )
-        return judge_run(board.whole, terms)
-
     def table(self) -> str:
         """The table as it stands."""
-        board = self.board
-        if board is None or self.exchange is None:
+        if self.board is None or self.exchange is None:
             return "no run yet"
         policy = self.numbers.policy if self.numbers else None
-        headline = Headline(
-            agent=self.exchange.title,
-            turns=self.options.turns,
-            seed=self.options.call_seed,
-            seconds=board.seconds,
-            backoff=str(policy) if policy else "general bounds",
-            dropped_on_purpose=self.options.drop_every or 0,
-        )
-        return render_table(board.whole, self._judge(), headline)
+        return table_of(self.board, self.options, self.exchange.title, policy)
 
     def rows(self) -> list[dict[str, str]]:
         """The latency rows of the table as it stands, for the web page."""
-        whole = self.board.whole if self.board else Tally()
-        return table_rows(whole, self._judge().budgets)
+        return rows_of(self.board, self.options) if self.board else []
 
 
 def _say_and_exit(error: VoiceError) -> None:

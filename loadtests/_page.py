@@ -39,7 +39,7 @@ def add_page(
     def page() -> tuple[str, dict[str, str]]:
         return text() + "\n", {"Content-Type": "text/plain; charset=utf-8"}
 
-    base = web_ui.web_base_path or ""
+    base = web_ui.environment.parsed_options.web_base_path or ""
     web_ui.app.add_url_rule(f"{base}{PATH}", "busyhour", page)
 
     @web_ui.app.after_request  # type: ignore[untyped-decorator]

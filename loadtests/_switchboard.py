@@ -8,11 +8,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from fakes.call_record import ENDED_BY_TESTER, CallRecord
 from loadtests._tally import Tally
+from voiceutils.errors import VoiceError
 
-__all__ = ["CALLS_PER_WORKER", "Figure", "Switchboard", "figures"]
+__all__ = ["CALLS_PER_WORKER", "Figure", "Switchboard", "figures", "fire_figures"]
 
 CALLS_PER_WORKER = 100_000
 """Call numbers set aside for each worker; 24 bits of call number give 167 of them."""
@@ -48,6 +50,19 @@ def figures(record: CallRecord) -> list[Figure]:
     return found
 
 
+def fire_figures(request: Any, record: CallRecord) -> None:
+    """Fire Locust's ``request`` event for each figure of a call; times in ms."""
+    for figure in figures(record):
+        request.fire(
+            request_type=figure.kind,
+            name=figure.name,
+            response_time=None if figure.seconds is None else figure.seconds * 1000,
+            response_length=0,
+            exception=VoiceError(figure.failure) if figure.failure else None,
+            context={},
+        )
+
+
 @dataclass
 class Switchboard:
     """The run as this process knows it.
@@ -80,7 +95,9 @@ class Switchboard:
         self._failed_in_a_row += tally.counts["failed"]
         if self._failed_in_a_row >= self.give_up_after:
             cause = max(self.whole.causes, key=lambda c: self.whole.causes[c])
-            self.stop(f"gave up after {self._failed_in_a_row} failed calls: {cause}")
+            self.stop(
+                f"gave up after {self._failed_in_a_row} failed calls in a row: {cause}"
+            )
 
     def stop(self, why: str) -> None:
         """End the run before its time; the first reason stands."""

@@ -37,6 +37,8 @@ class Headline:
 
     Attributes:
         backoff: the policy that the agent's retries were checked against, in words.
+        dropped_on_purpose: one caller frame in so many was not sent; 0 for none.
+        running: whether the run still goes on.
     """
 
     agent: str
@@ -45,6 +47,7 @@ class Headline:
     seconds: float
     backoff: str = "general bounds"
     dropped_on_purpose: int = 0
+    running: bool = False
 
 
 def render_table(tally: Tally, judged: Judged, headline: Headline) -> str:
@@ -60,7 +63,7 @@ def render_table(tally: Tally, judged: Judged, headline: Headline) -> str:
         *_backoff(tally, headline),
         *_generator(tally),
         "",
-        *_item("verdict", [f"{judged.word} (exit code {judged.exit_code})"]),
+        *_item("so far" if headline.running else "verdict", [_word(judged)]),
         *_item("", [f"- {reason}" for reason in judged.reasons]),
         "-" * WIDTH,
     ]
@@ -70,9 +73,17 @@ def render_table(tally: Tally, judged: Judged, headline: Headline) -> str:
 def table_rows(tally: Tally, budgets: Sequence[Verdict]) -> list[dict[str, str]]:
     """The latency rows as text cells: keys name, n, p50, p95, p99, max, budget."""
     return [
-        {"name": title, **_cells(tally.histograms[key]), "budget": _held(key, budgets)}
+        {
+            "name": title,
+            **_cells(tally.histograms[key]),
+            "budget": ", ".join(_held(key, budgets)),
+        }
         for key, title in ROWS
     ]
+
+
+def _word(judged: Judged) -> str:
+    return f"{judged.word} (exit code {judged.exit_code})"
 
 
 def _heading(headline: Headline) -> list[str]:
@@ -132,9 +143,10 @@ def _latencies(tally: Tally, budgets: Sequence[Verdict]) -> list[str]:
     lines = [form.format(name="milliseconds", budget="budget", **head)]
     rows = table_rows(tally, budgets)
     for (key, _), row in zip(ROWS, rows, strict=True):
-        lines.append(form.format(**row).rstrip())
-        more = [v for v in budgets if v.budget.name == key][1:]
-        lines += [" " * 68 + _judged(verdict) for verdict in more]
+        # One budget stands in the row, further ones under it.
+        first, *more = _held(key, budgets) or [""]
+        lines.append(form.format(**{**row, "budget": first}).rstrip())
+        lines += [" " * 68 + held for held in more]
     if any("*" in cell for row in rows for cell in row.values()):
         need = ", ".join(f"p{p:g} from {n} on" for p, n in ENOUGH.items())
         lines.append(f"* too few samples to say: {need}")
@@ -155,9 +167,8 @@ def _cells(histogram: LatencyHistogram) -> dict[str, str]:
     return cells
 
 
-def _held(key: str, budgets: Sequence[Verdict]) -> str:
-    first = [verdict for verdict in budgets if verdict.budget.name == key][:1]
-    return _judged(first[0]) if first else ""
+def _held(key: str, budgets: Sequence[Verdict]) -> list[str]:
+    return [_judged(verdict) for verdict in budgets if verdict.budget.name == key]
 
 
 def _judged(verdict: Verdict) -> str:
@@ -183,6 +194,7 @@ def _audio(tally: Tally, headline: Headline) -> list[str]:
         *_item("audio", ["caller to agent: " + _up(tally, headline)]),
         *_item("", _examples(tally, "up_lost")),
         *_item("", _examples(tally, "up_repeated")),
+        *_item("", _examples(tally, "crossed")),
         *_item("", [down]),
         *_item("", _examples(tally, "down_lost")),
         *_item("", _examples(tally, "down_repeated")),
@@ -198,7 +210,9 @@ def _up(tally: Tally, headline: Headline) -> str:
         return "not measured, no call was both completed and in the ledger"
     text = (
         f"{_number(counts['up_lost'])} of {_number(counts['up_frames'])} frames lost, "
-        f"{_number(counts['up_repeated'])} repeated"
+        f"{_number(counts['up_repeated'])} repeated, "
+        f"{_number(counts['up_disordered'])} out of order, "
+        f"{_number(counts['crossed'])} foreign"
     )
     if headline.dropped_on_purpose:
         text += f" (1 frame in {headline.dropped_on_purpose} not sent on purpose)"
@@ -212,9 +226,12 @@ def _up(tally: Tally, headline: Headline) -> str:
 def _backoff(tally: Tally, headline: Headline) -> list[str]:
     counts = tally.counts
     if not counts["backoff_calls"]:
-        return _item("backoff", ["no reconnection seen, nothing checked"])
+        return _item(
+            "backoff",
+            ["no second attempt seen of any call (known by Deepgram's tag=CallSid)"],
+        )
     text = (
-        f"{_number(counts['backoff_calls'])} calls refused at first, "
+        f"refused at first: {_number(counts['backoff_calls'])} calls; "
         f"{_number(counts['backoff_delays'])} delays checked, "
         f"{_number(counts['backoff_violations'])} out of bounds"
     )

@@ -13,13 +13,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import msgspec
-
 from fakes.call_record import ENDED_BY_TESTER, CallRecord
+from fakes.ledger import Attempt, CallHeard
 from loadtests._backoff import Judgement
 from voiceutils.budget import LatencyHistogram
 
-__all__ = ["EXAMPLES", "HISTOGRAMS", "CallHeard", "Tally", "TurnHeard", "tally_call"]
+__all__ = ["EXAMPLES", "HISTOGRAMS", "Tally", "tally_call"]
 
 EXAMPLES = 3
 """How many examples of each kind are kept: those of the lowest calls."""
@@ -39,23 +38,6 @@ ENGINE = "media engine"
 
 FRAMES_NAMED = 6
 CAUSE_LENGTH = 90
-
-
-class TurnHeard(msgspec.Struct):
-    """One caller turn as the fake recogniser received it."""
-
-    turn: int
-    frames: int = 0
-    heard: int = 0
-    missing: list[int] = []
-    repeated: list[int] = []
-
-
-class CallHeard(msgspec.Struct):
-    """One call in the ledger of the fake recogniser."""
-
-    call: int
-    turns: list[TurnHeard] = []
 
 
 @dataclass
@@ -123,6 +105,7 @@ def tally_call(
     record: CallRecord,
     heard: CallHeard | None = None,
     backoff: Judgement | None = None,
+    attempts: Sequence[Attempt] = (),
 ) -> Tally:
     """The tally of one call.
 
@@ -130,6 +113,7 @@ def tally_call(
         record: what the phone saw.
         heard: what the fake recogniser received of it; None when nobody could tell.
         backoff: the judgement on the agent's attempts at the recogniser's door.
+        attempts: those attempts, with what was heard on each.
     """
     tally = Tally()
     counts = tally.counts
@@ -150,12 +134,18 @@ def tally_call(
     if counts["completed"]:
         _record(tally, "call", record.duration)
     for finding in record.findings:
+        if record.cause.startswith(finding.text):
+            continue  # told once is enough
         tally.findings[f"{finding.code}: {plain_cause(finding.text)}"] += 1
     _count_generator(tally, record)
     _count_turns(tally, record)
     _count_heard_by_caller(tally, record)
     if counts["completed"]:
         _count_heard_by_agent(tally, record, heard)
+    for attempt in attempts:
+        if others := [call for call in attempt.calls if call != record.call]:
+            counts["crossed"] += 1
+            tally.show("crossed", record.call, f"call {others[0]} on its connection")
     if backoff is not None and backoff.delays:
         counts["backoff_calls"] = 1
         counts["backoff_delays"] = backoff.delays
@@ -243,6 +233,7 @@ def _count_heard_by_agent(
         counts["up_frames"] += at_door.heard + len(at_door.missing)
         counts["up_lost"] += len(at_door.missing)
         counts["up_repeated"] += len(at_door.repeated)
+        counts["up_disordered"] += at_door.disordered
         if at_door.missing:
             text = f"turn {at_door.turn}: {frame_numbers(at_door.missing)}"
             tally.show("up_lost", record.call, text)

@@ -130,7 +130,7 @@ def _calls(tally: Tally, terms: Terms) -> list[str]:
         reasons.append(f"{counts['barge_ins_unstopped']} barge-ins did not stop it")
     if terms.workers_lost:
         reasons.append(
-            f"{terms.workers_lost} workers were lost: their last calls are not counted"
+            f"workers lost: {terms.workers_lost}; their last calls are not counted"
         )
     return reasons
 
@@ -141,6 +141,8 @@ def _audio(tally: Tally) -> list[str]:
         ("up_lost", "frames lost from caller to agent"),
         ("up_turns_lost", "caller turns never reached the recogniser"),
         ("up_repeated", "frames repeated from caller to agent"),
+        ("up_disordered", "frames out of order from caller to agent"),
+        ("crossed", "recogniser connections carried another caller's voice"),
         ("down_lost", "frames lost from agent to caller"),
         ("down_repeated", "frames repeated from agent to caller"),
         ("foreign", "times a caller heard what belongs to another call"),

@@ -18,8 +18,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import locust.stats
 from locust import User, constant, events, task
 
-from loadtests._operator import Operator, round_to_three_digits
+from loadtests._operator import Operator
 from loadtests._options import add_options
+
+
+def round_to_three_digits(milliseconds: float) -> int:
+    """Locust's rounding of response times, with one digit more."""
+    digits = len(str(int(milliseconds)))
+    return int(round(milliseconds, min(0, 3 - digits)))
 
 
 class Phone(User):  # type: ignore[misc]  # Locust comes without types

@@ -11,9 +11,18 @@ from typing import TypeVar
 
 import httpx
 
-from voiceutils.errors import DeadlineExceeded, ProviderError
+from voiceutils.errors import DeadlineExceeded, ProviderError, SettingError
 
-__all__ = ["failed", "new_client", "refused", "websocket_base", "within"]
+__all__ = [
+    "authorization",
+    "checked_key",
+    "failed",
+    "http_base",
+    "new_client",
+    "refused",
+    "websocket_base",
+    "within",
+]
 
 T = TypeVar("T")
 _EVIDENCE = 200  # characters of an error body worth showing
@@ -24,6 +33,23 @@ def new_client() -> httpx.AsyncClient:
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=200)
     timeout = httpx.Timeout(None, connect=5.0)
     return httpx.AsyncClient(limits=limits, timeout=timeout)
+
+
+def checked_key(key: str, name: str) -> str:
+    """Return an API key without outer white space.
+
+    Raises:
+        SettingError: it cannot be sent in a header; the message does not show it.
+    """
+    key = key.strip()
+    if not all("!" <= character <= "~" for character in key):
+        raise SettingError(f"{name} has a character that no key has; copy it again")
+    return key
+
+
+def authorization(scheme: str, key: str) -> dict[str, str]:
+    """Return the header that carries a key; none without one, since "" is illegal."""
+    return {"Authorization": f"{scheme} {key}"} if key else {}
 
 
 async def within(awaitable: Awaitable[T], seconds: float, awaited: str) -> T:

@@ -27,8 +27,9 @@ class Backoff:
     * ``none``: exactly the schedule; all calls of a lost server come back at once.
     * ``full``: anything from 0 to the schedule.
     * ``equal``: anything from half of the schedule to all of it.
-    * ``decorrelated``: from ``initial_delay`` to three times the delay before, up to
-      ``max_delay``; ``backoff_factor`` plays no part.
+    * ``decorrelated``: from ``initial_delay`` to three times the delay before;
+      ``backoff_factor`` plays no part. The range is cut at ``max_delay`` before the
+      draw; cut after it, as published, many calls would wait exactly that long.
 
     Args:
         initial_delay: seconds after the first failure.

@@ -94,7 +94,7 @@ class LatencyHistogram:
 
     def merge(self, other: LatencyHistogram) -> None:
         """Add everything that the other one recorded."""
-        for bucket, count in list(other._buckets.items()):
+        for bucket, count in other._buckets.items():
             self._buckets[bucket] = self._buckets.get(bucket, 0) + count
         self._count += other._count
         self._min = min(self._min, other._min)

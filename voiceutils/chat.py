@@ -9,7 +9,14 @@ from random import Random
 
 import httpx
 
-from voiceutils._http import failed, new_client, refused, within
+from voiceutils._http import (
+    authorization,
+    checked_key,
+    failed,
+    new_client,
+    refused,
+    within,
+)
 from voiceutils.errors import ProviderError, WireError
 from voiceutils.retry import with_retry
 from voiceutils.wire import encode
@@ -55,7 +62,7 @@ class ChatModel:
         random: Random | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._api_key = api_key
+        self._api_key = checked_key(api_key, "the model's key")
         self._url = f"{url.rstrip('/')}/chat/completions"
         self._model = model
         self._client = client or new_client()
@@ -118,7 +125,7 @@ class ChatModel:
             self._url,
             content=body,
             headers={
-                "Authorization": f"Bearer {self._api_key}",
+                **authorization("Bearer", self._api_key),
                 "Content-Type": "application/json",
             },
         )

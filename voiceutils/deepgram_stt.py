@@ -11,17 +11,23 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from random import Random
-from typing import Protocol, TypeAlias, TypeVar
-from urllib.parse import urlencode
+from typing import TypeAlias, TypeVar
 
-import websockets
-from websockets.asyncio.client import connect as _open_websocket
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
+from websockets.exceptions import ConnectionClosed
 
-from voiceutils._http import refused, websocket_base
+from voiceutils._http import checked_key
+from voiceutils._listen_link import (
+    PHONE_PARAMETERS,
+    Link,
+    OpenLink,
+    described,
+    listen_url,
+    open_websocket,
+    opened_link,
+)
 from voiceutils._listen_session import (
     CHUNK_BYTES,
     KEEP_SECONDS,
@@ -37,30 +43,11 @@ __all__ = ["DeepgramSTTService", "LinkLost", "LinkRestored", "ListenEvent"]
 
 logger = logging.getLogger(__name__)
 
-# websockets writes the request's headers, and so the key, to its debug log. Its logger
-# stays above that level whatever the root logger is set to.
-_link_logger = logging.getLogger(f"{__name__}.link")
-_link_logger.setLevel(logging.INFO)
-
-OPEN_SECONDS = 5.0
 SEND_SECONDS = 10.0
 # A link that ends sooner than this counts as a failed attempt: accept-then-close would
 # otherwise be an endless loop without any delay.
 LASTING_SECONDS = 2.0
 MAX_EVENTS = 256
-
-# What a phone call needs; override any of them.
-PHONE_PARAMETERS: Mapping[str, object] = {
-    "model": "nova-3",
-    "encoding": "mulaw",
-    "sample_rate": 8000,
-    "channels": 1,
-    "interim_results": True,
-    "endpointing": 200,
-    "utterance_end_ms": 1000,
-    "vad_events": True,
-    "smart_format": True,
-}
 
 
 @dataclass(frozen=True)
@@ -79,34 +66,6 @@ ListenEvent: TypeAlias = FromListen | LinkLost | LinkRestored
 T = TypeVar("T")
 
 
-class Link(Protocol):
-    """What the service needs of a WebSocket connection."""
-
-    async def send(self, message: str | bytes, /) -> None:
-        """Send one message; raises ConnectionClosed or OSError."""
-
-    async def recv(self) -> str | bytes:
-        """Return one message; raises ConnectionClosed or OSError."""
-
-    async def close(self) -> None:
-        """Close with a handshake."""
-
-
-OpenLink: TypeAlias = Callable[[str, dict[str, str]], Awaitable[Link]]
-
-
-async def open_websocket(url: str, headers: dict[str, str]) -> Link:
-    """Open a WebSocket as Deepgram wants it: no compression, no key in any log."""
-    return await _open_websocket(
-        url,
-        additional_headers=headers,
-        compression=None,
-        logger=_link_logger,
-        open_timeout=OPEN_SECONDS,
-        close_timeout=1.0,
-    )
-
-
 class DeepgramSTTService:
     """Transcribes one caller.
 
@@ -116,7 +75,7 @@ class DeepgramSTTService:
     Args:
         api_key: sent as ``Authorization: Token ...``, never logged.
         url: base address, ``ws(s)://`` or ``http(s)://``.
-        parameters: query of ``/v1/listen``, over :data:`PHONE_PARAMETERS`.
+        parameters: query of ``/v1/listen``, over what a phone call needs.
         buffer_size: bytes of audio a message.
         keep_seconds: unsent audio kept while there is no link.
         keepalive_after: seconds without a message before KeepAlive.
@@ -150,7 +109,7 @@ class DeepgramSTTService:
         random: Random | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._api_key = api_key
+        self._api_key = checked_key(api_key, "the Deepgram key")
         self.url = listen_url(url, {**PHONE_PARAMETERS, **(parameters or {})})
         self._session = ListenSession(
             buffer_size=buffer_size,
@@ -278,20 +237,7 @@ class DeepgramSTTService:
         )
 
     async def _attempt_connection(self) -> None:
-        headers = {"Authorization": f"Token {self._api_key}"}
-        try:
-            self._link = await self._open_link(self.url, headers)
-        except InvalidStatus as error:
-            answer = error.response
-            raise refused(
-                "Deepgram STT",
-                answer.status_code,
-                answer.headers,
-                bytes(answer.body or b""),
-                secret=self._api_key,
-            ) from None
-        except (OSError, TimeoutError, InvalidHandshake, ConnectionClosed) as error:
-            raise ProviderError(f"no link to Deepgram STT: {_name(error)}") from None
+        self._link = await opened_link(self._open_link, self.url, self._api_key)
         self._session.opened(self._clock())
         self._something_to_send.set()
 
@@ -334,7 +280,7 @@ class DeepgramSTTService:
                 if not isinstance(event, Unknown):
                     await self._events.put(event)
         except (ConnectionClosed, OSError) as error:
-            return _name(error)
+            return described(error)
         finally:
             self._session.lost()
             await self._drop_link()
@@ -382,21 +328,3 @@ class DeepgramSTTService:
         if self._events.full():
             self._events.get_nowait()
         self._events.put_nowait(None)
-
-
-def listen_url(base: str, parameters: Mapping[str, object]) -> str:
-    """Return the address of ``/v1/listen``; Deepgram wants ``true``, not ``True``."""
-    pairs: list[tuple[str, str]] = []
-    for name, value in parameters.items():
-        many = isinstance(value, Sequence) and not isinstance(value, str)
-        for one in value if many else (value,):  # type: ignore[attr-defined]
-            text = str(one).lower() if isinstance(one, bool) else str(one)
-            pairs.append((name, text))
-    return f"{websocket_base(base)}/v1/listen?{urlencode(pairs)}"
-
-
-def _name(error: BaseException) -> str:
-    if isinstance(error, websockets.ConnectionClosed):
-        close = error.rcvd
-        return f"closed {close.code} {close.reason}".strip() if close else "cut off"
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

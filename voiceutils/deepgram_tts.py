@@ -14,7 +14,15 @@ from random import Random
 
 import httpx
 
-from voiceutils._http import failed, http_base, new_client, refused, within
+from voiceutils._http import (
+    authorization,
+    checked_key,
+    failed,
+    http_base,
+    new_client,
+    refused,
+    within,
+)
 from voiceutils.errors import ProviderError
 from voiceutils.mulaw import SAMPLE_RATE
 from voiceutils.retry import with_retry
@@ -59,7 +67,7 @@ class DeepgramTTSService:
         random: Random | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._api_key = api_key
+        self._api_key = checked_key(api_key, "the Deepgram key")
         self._url = f"{http_base(url)}/v1/speak"
         self._model = model
         self._client = client or new_client()
@@ -140,7 +148,7 @@ class DeepgramTTSService:
                 self._url,
                 params=query,
                 json={"text": text},
-                headers={"Authorization": f"Token {self._api_key}"},
+                headers=authorization("Token", self._api_key),
             ),
             self._api_key,
         )

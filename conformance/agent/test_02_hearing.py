@@ -60,9 +60,7 @@ async def test_tail_is_heard_when_the_caller_hangs_up(line: Line) -> None:
     """
     async with line.beside() as other:
         await asyncio.gather(
-            line.talk(
-                AwaitGreeting(), Say("What time is it?", reply=False), HangUp()
-            ),
+            line.talk(AwaitGreeting(), Say("What time is it?", reply=False), HangUp()),
             other.talk(
                 AwaitGreeting(), Say("Goodbye, and thank you.", reply=False), HangUp()
             ),

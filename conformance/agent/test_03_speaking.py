@@ -36,8 +36,8 @@ async def test_reply_is_heard_whole_and_in_order(line: Line) -> None:
     for utterance in record.utterances:
         line.expect(
             not (utterance.lost or utterance.repeated or utterance.cut),
-            f"utterance {utterance.utterance} is heard whole, {utterance.frames} frames",
-            f"{utterance.heard} heard, lost {utterance.lost}, "
+            f"utterance {utterance.utterance} is heard whole",
+            f"{utterance.heard} of {utterance.frames} frames, lost {utterance.lost}, "
             f"repeated {utterance.repeated}",
         )
 
@@ -96,4 +96,8 @@ async def test_error_body_is_not_played(line: Line) -> None:
     )
 
 
-_ACCEPT_THEN_REFUSE: tuple[Nothing | Refuse, ...] = (Nothing(), Refuse(402), Refuse(402))
+_ACCEPT_THEN_REFUSE: tuple[Nothing | Refuse, ...] = (
+    Nothing(),
+    Refuse(402),
+    Refuse(402),
+)

@@ -6,8 +6,9 @@ import asyncio
 from itertools import pairwise
 
 from conformance._case import MUST, SHOULD, case
-from conformance._line import Attempt, Line
+from conformance._line import Line
 from fakes.faults import Close, Nothing, Refuse
+from fakes.ledger import Attempt
 from fakes.twilio.script import AwaitGreeting, HangUp, Pause, Say
 
 

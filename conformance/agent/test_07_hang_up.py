@@ -9,9 +9,7 @@ from fakes.twilio.script import AwaitGreeting, HangUp, HangUpHow, Say
 
 
 async def _hang_up_and_look(line: Line, how: HangUpHow) -> None:
-    await line.talk(
-        AwaitGreeting(), Say("What time is it?", reply=False), HangUp(how)
-    )
+    await line.talk(AwaitGreeting(), Say("What time is it?", reply=False), HangUp(how))
     attempts = await line.attempts()
     line.expect(
         any(attempt.surface == "listen" for attempt in attempts),
@@ -30,7 +28,7 @@ async def _hang_up_and_look(line: Line, how: HangUpHow) -> None:
     "7.1",
     level=MUST,
     source="https://github.com/deepgram/deepgram-twilio-streaming-voice-agent/issues/4",
-    mutants=("ignores_stop",),
+    mutants=("keeps_the_recogniser_open",),
 )
 async def test_sockets_close_after_stop(line: Line) -> None:
     """After stop and close, nothing of the call stays open.

@@ -16,10 +16,14 @@ _NONSENSE: tuple[str | bytes, ...] = (
     "{}",
     '{"event":"surprise","streamSid":"MZ0"}',
     '{"event":"media","streamSid":"MZ0"}',
-    '{"event":"media","sequenceNumber":"9","media":{"track":"inbound","chunk":"9",'
-    '"timestamp":"9","payload":"***not base64***"},"streamSid":"MZ0"}',
-    '{"event":"media","sequenceNumber":"9","media":{"track":"inbound","chunk":"9",'
-    '"timestamp":"9","payload":17},"streamSid":"MZ0"}',
+    (
+        '{"event":"media","sequenceNumber":"9","media":{"track":"inbound","chunk":"9",'
+        '"timestamp":"9","payload":"***not base64***"},"streamSid":"MZ0"}'
+    ),
+    (
+        '{"event":"media","sequenceNumber":"9","media":{"track":"inbound","chunk":"9",'
+        '"timestamp":"9","payload":17},"streamSid":"MZ0"}'
+    ),
     '{"event":"mark","sequenceNumber":"9","streamSid":"MZ0","mark":{}}',
     '{"event":"dtmf","streamSid":"MZ0"}',
     b"\x00\xff binary",
@@ -100,11 +104,11 @@ async def test_failing_model_is_not_met_with_silence(line: Line) -> None:
 async def test_silent_speech_service_is_given_up(line: Line) -> None:
     """When the speech service takes a request and says nothing, the call goes on.
 
-    Do: let the second speech request of the call stall; ask a question.
+    Do: let the second and third speech request of the call stall; ask a question.
     Expect: something is heard within 8 s of the last word, or the agent hangs up.
     Because: a healthy socket without data is the failure that no error reports.
     """
-    await line.fault("speak_rest", Nothing(), Stall(), Nothing())
+    await line.fault("speak_rest", Nothing(), Stall(), Stall(), Nothing())
     await line.talk(AwaitGreeting(), Say("What time is it?"), HangUp())
     await line.attempts()
     line.expect_no_silence()

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from voiceutils.audio_buffer import DEFAULT_BUFFER_SIZE
 
-__all__ = ["BytearrayDel", "PlainLoop"]
+__all__ = ["Buffer", "BytearrayDel", "PlainLoop"]
+
+
+class Buffer(Protocol):
+    """What they have in common."""
+
+    def __init__(self, buffer_size: int) -> None: ...
+
+    def add(self, chunk: bytes, /) -> list[bytes]:
+        """Take audio, return full chunks."""
 
 
 class BytearrayDel:

@@ -69,15 +69,20 @@ def test_default_is_400_ms_and_more_than_advised() -> None:
     assert 400 not in ADVISED
 
 
+def bar(sign: str, length: float) -> str:
+    """Return a bar of a plot."""
+    return sign * round(length)
+
+
 def plot() -> str:
     """Return the trade-off as text: ``#`` messages a second, ``=`` mean delay."""
     lines = ["chunk   messages/s                    mean added delay   worst"]
     for milliseconds in MILLISECONDS:
         messages, mean, worst = price_of(bytes_of(milliseconds))
-        mark = " " if milliseconds in ADVISED else "!"
+        flag = " " if milliseconds in ADVISED else "!"
         lines.append(
-            f"{milliseconds:4d} ms{mark} {messages:4.1f} {'#' * round(messages / 2):25s}"
-            f"{mean:4.0f} ms {'=' * round(mean / 10):20s}{worst:4.0f} ms"
+            f"{milliseconds:4d} ms{flag} {messages:4.1f} {bar('#', messages / 2):25s}"
+            f"{mean:4.0f} ms {bar('=', mean / 10):20s}{worst:4.0f} ms"
         )
     return "\n".join([*lines, "! outside the 20 to 250 ms that Deepgram advises"])
 

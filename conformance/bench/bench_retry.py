@@ -14,10 +14,12 @@ CALLS = 100
 
 
 def succeed() -> int:
+    """Do nothing, successfully."""
     return 1
 
 
 async def succeed_async() -> int:
+    """Do nothing, successfully."""
     return 1
 
 

@@ -10,6 +10,7 @@ from voiceutils.agent.sentences import SentenceSplitter
 
 
 def split(*pieces: str) -> list[str]:
+    """All sentences of a reply in these pieces."""
     splitter = SentenceSplitter()
     sentences = [sentence for piece in pieces for sentence in splitter.feed(piece)]
     rest = splitter.flush()
@@ -55,6 +56,18 @@ def test_first_sentence_leaves_at_once() -> None:
     assert splitter.feed("Thank you, caller. ") == ["Thank you, caller."]
     assert splitter.feed("How can") == []
     assert splitter.flush() == "How can"
+
+
+def test_one_piece_may_complete_many_sentences() -> None:
+    """A long beginning does not hide the short sentences behind it."""
+    splitter = SentenceSplitter()
+    splitter.feed("This is a rather long beginning")
+
+    assert splitter.feed(". Yes. No. And") == [
+        "This is a rather long beginning.",
+        "Yes.",
+        "No.",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from voiceutils.agent.settings import Patience, Phrases
-from voiceutils.agent.table import TABLE, Happening, State, Step
-from voiceutils.agent.turns import (
+from voiceutils.agent.commands import (
     Answer,
     Cancel,
     Clear,
@@ -19,8 +17,10 @@ from voiceutils.agent.turns import (
     Finalize,
     HangUp,
     Say,
-    Turns,
 )
+from voiceutils.agent.settings import Patience, Phrases
+from voiceutils.agent.table import TABLE, Happening, State, Step
+from voiceutils.agent.turns import Turns
 from voiceutils.wire.deepgram_listen import (
     Alternative,
     Channel,
@@ -61,10 +61,12 @@ def results(
 
 
 def utterance_end(at: float) -> UtteranceEnd:
+    """A word gap behind a word that ended then."""
     return UtteranceEnd(channel=(0, 1), last_word_end=at)
 
 
 def speech_started(at: float) -> SpeechStarted:
+    """Voice activity at that time."""
     return SpeechStarted(channel=(0, 1), timestamp=at)
 
 
@@ -81,6 +83,7 @@ def greeted() -> Turns:
 
 
 def said(turns: Turns) -> list[str]:
+    """What the model would be told of the conversation."""
     return [f"{m.role}: {m.text}" for m in turns.messages()[1:]]
 
 
@@ -186,6 +189,7 @@ def test_empty_final_on_request_keeps_the_interim() -> None:
 
     final = results("", 1.0, final=True, from_finalize=True)
     assert turns.recognised(final, 5.1) == [Answer(2)]
+    assert said(turns)[-1] == "user: are you there"
 
 
 # --- interruption ------------------------------------------------------------------
@@ -299,6 +303,7 @@ def test_voice_on_the_line_without_any_words_is_asked_about() -> None:
 
 
 def thinking() -> Turns:
+    """A conversation in which turn 2 is due, without audio yet."""
     turns = greeted()
     turns.recognised(results("hello", 1.0, ends=True), 1.6)
     return turns
@@ -364,6 +369,16 @@ def test_call_has_a_limit() -> None:
     assert Say(2, PHRASES.farewell) in turns.on_timer(60.0)
 
 
+def test_long_reply_is_not_late() -> None:
+    """The limit is for the first audio; a long reply goes on as long as it takes."""
+    turns = thinking()
+    for second in range(2, 30):
+        turns.audio_sent(2, 8000, float(second))
+        assert turns.on_timer(float(second)) == []
+
+    assert turns.may_speak(2)
+
+
 # --- the table ---------------------------------------------------------------------
 
 
@@ -391,7 +406,8 @@ class Conversation(RuleBasedStateMachine):
         super().__init__()
         self.turns = Turns(PHRASES, PATIENCE)
         self.now = 0.0
-        self.heard_until = 0.0
+        self.heard_until = 0.0  # end of the last final, or of what was answered
+        self.said_until = 0.0
         self.making: int | None = None
         self.sent: list[str] = []  # marks at Twilio
         self.unplayed = False
@@ -408,7 +424,9 @@ class Conversation(RuleBasedStateMachine):
             if isinstance(command, Answer | Say):
                 assert self.making is None, "two turns at once"
                 self.making = command.turn
-                self.answers += isinstance(command, Answer)
+                if isinstance(command, Answer):
+                    self.answers += 1
+                    self.heard_until = self.said_until
             elif isinstance(command, Cancel):
                 self.over.add(command.turn)
                 self.making = None
@@ -439,20 +457,22 @@ class Conversation(RuleBasedStateMachine):
     @rule()
     def voice(self) -> None:
         self.now += 0.1
-        self.speech(speech_started(self.heard_until + 0.05))
+        self.speech(speech_started(self.said_until + 0.05))
 
     @rule(words=st.integers(1, 4), ends=st.booleans(), final=st.booleans())
     def words(self, words: int, ends: bool, final: bool) -> None:
         self.now += 0.1
         event = results("la " * words, self.heard_until, final=final, ends=ends)
         self.utterances += 1
+        end = self.heard_until + event.duration
+        self.said_until = max(self.said_until, end)
         if event.is_final:
-            self.heard_until += event.duration
+            self.heard_until = end
         self.speech(event)
 
     @rule()
     def gap(self) -> None:
-        self.speech(utterance_end(self.heard_until + 1.2))
+        self.speech(utterance_end(self.said_until))
 
     @rule(from_finalize=st.booleans())
     def silence(self, from_finalize: bool) -> None:

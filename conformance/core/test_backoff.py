@@ -113,6 +113,8 @@ def test_no_setting_overflows(
     backoff = Backoff(initial, factor, most, jitter)
     for attempt in (0, 1, 1023, 1024, 1751, 10**6, 10**9):
         assert 0 <= backoff.delay(attempt, 0.5) <= backoff.delay(attempt) <= most
+        if initial == 0:
+            assert backoff.delay(attempt) == 0
 
 
 def test_delay_of_an_integer_factor_is_not_a_giant_integer() -> None:

@@ -51,6 +51,16 @@ def test_percentile_is_within_its_promise(values: list[float], percent: float) -
     assert got == pytest.approx(exact, rel=0.004, abs=1e-320)
 
 
+@pytest.mark.parametrize(("percent", "count"), [(86.4, 1375), (64.9, 1000), (8.8, 750)])
+def test_rank_is_exact(percent: float, count: int) -> None:
+    """These percents of these counts are whole ranks, though not in binary floats."""
+    rank = Fraction(repr(percent)) * count / 100
+    assert rank.denominator == 1
+    histogram = histogram_of([1.01**n for n in range(count)])
+    expected = 1.01 ** (int(rank) - 1)
+    assert histogram.percentile(percent) == pytest.approx(expected, rel=0.004)
+
+
 @given(LATENCIES.filter(bool), PERCENTS, PERCENTS)
 @settings(deadline=None)
 def test_percentiles_rise_and_stay_within_the_extremes(
@@ -170,6 +180,15 @@ def test_verdict_compares_the_percentile_with_the_limit(
     assert verdict.value == value
     assert verdict.met is (value <= limit)
     assert verdict.missed_by == (None if verdict.met else value - limit)
+
+
+@pytest.mark.parametrize(
+    ("value", "met"), [(1.0, True), (1.0000001, False), (0.9999999, True)]
+)
+def test_limit_itself_is_still_within(value: float, met: bool) -> None:
+    """At most the limit, and not a hair more."""
+    verdict = Budget("turn_gap", 95, 1.0).judge(histogram_of([value]))
+    assert verdict.met is met
 
 
 def test_what_was_not_measured_misses_its_budget() -> None:

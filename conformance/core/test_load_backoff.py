@@ -68,6 +68,27 @@ async def attempts_of_with_retry(policy: Policy, seed: int) -> list[AttemptSeen]
     return seen
 
 
+@pytest.mark.parametrize(
+    ("jitter", "first", "third_after_two_seconds"),
+    [
+        ("none", (0.5, 0.5), (2.0, 2.0)),
+        ("full", (0.0, 0.5), (0.0, 2.0)),
+        ("equal", (0.25, 0.5), (1.0, 2.0)),
+        ("decorrelated", (0.5, 1.5), (0.5, 5.0)),
+    ],
+)
+def test_the_bounds_are_those_of_the_published_formulas(
+    jitter: str,
+    first: tuple[float, float],
+    third_after_two_seconds: tuple[float, float],
+) -> None:
+    """Worked by hand: initial 0.5 s, factor 2, cap 5 s."""
+    policy = Policy(0.5, 2.0, 5.0, jitter)
+
+    assert policy.bounds(0, None) == first
+    assert policy.bounds(2, 2.0) == third_after_two_seconds
+
+
 @given(policies, st.integers(0, 2**32))
 async def test_whatever_with_retry_does_keeps_its_promise(
     policy: Policy, seed: int

@@ -15,12 +15,11 @@ from fakes.call_record import (
     TurnRecord,
     UtteranceHeard,
 )
+from fakes.ledger import Attempt, CallHeard, TurnHeard
 from loadtests._backoff import Judgement
 from loadtests._tally import (
     EXAMPLES,
-    CallHeard,
     Tally,
-    TurnHeard,
     frame_numbers,
     plain_cause,
     tally_call,
@@ -86,6 +85,28 @@ def a_call(call: int = 7, **changes: object) -> CallRecord:
     return CallRecord(**{**fields, **changes})  # type: ignore[arg-type]
 
 
+def turn_heard(
+    turn: int,
+    *,
+    missing: Sequence[int] = (),
+    repeated: Sequence[int] = (),
+    disordered: int = 0,
+) -> TurnHeard:
+    """A turn of 80 frames in the ledger."""
+    return TurnHeard(
+        turn=turn,
+        frames=80,
+        heard=80 - len(set(missing)),
+        missing=list(missing),
+        repeated=list(repeated),
+        disordered=disordered,
+        first_at=0.0,
+        last_at=1.0,
+        final_at=None,
+        transcript="",
+    )
+
+
 seconds = st.floats(0.0, 5.0)
 maybe_seconds = st.none() | seconds
 turns = st.builds(
@@ -129,15 +150,10 @@ ledgers = st.none() | st.builds(
     CallHeard,
     call=st.just(0),
     turns=st.lists(
-        st.builds(
-            TurnHeard,
-            turn=st.integers(1, 4),
-            heard=st.integers(0, 99),
-            missing=frames,
-            repeated=frames,
-        ),
+        st.builds(turn_heard, st.integers(1, 4), missing=frames, repeated=frames),
         max_size=3,
     ),
+    connections=st.just([]),
 )
 judgements = st.none() | st.builds(
     Judgement, st.integers(0, 3), st.lists(st.text("ab"), max_size=2).map(tuple)
@@ -173,6 +189,13 @@ def test_any_split_adds_up_to_the_same(calls: list[Tally], data: st.DataObject) 
 
 @settings(max_examples=60)
 @given(tallies)
+def test_merging_into_nothing_changes_nothing(tally: Tally) -> None:
+    """An empty tally takes over every part of the first one."""
+    assert merged([tally]).to_json() == tally.to_json()
+
+
+@settings(max_examples=60)
+@given(tallies)
 def test_every_call_has_one_end(tally: Tally) -> None:
     """Completed, failed and cut short add up to the calls placed."""
     counts = tally.counts
@@ -199,11 +222,7 @@ def test_a_good_call_is_measured_in_every_row() -> None:
 def test_lost_frames_are_named_with_their_call() -> None:
     """What the recogniser missed appears with call, turn and frame numbers."""
     heard = CallHeard(
-        7,
-        [
-            TurnHeard(1, frames=80, heard=78, missing=[3, 4]),
-            TurnHeard(2, frames=80, heard=80, repeated=[9]),
-        ],
+        7, [turn_heard(1, missing=[3, 4]), turn_heard(2, repeated=[9])], []
     )
 
     tally = tally_call(a_call(), heard)
@@ -211,19 +230,74 @@ def test_lost_frames_are_named_with_their_call() -> None:
     assert tally.counts["up_lost"] == 2
     assert tally.counts["up_frames"] == 160
     assert tally.examples["up_lost"] == [(7, "turn 1: frames 3, 4")]
+    assert tally.counts["up_repeated"] == 1
     assert tally.examples["up_repeated"] == [(7, "turn 2: frame 9")]
+
+
+def test_what_the_caller_heard_wrongly_is_counted() -> None:
+    """Holes, repetitions and other people's words, each with its call."""
+    utterance = UtteranceHeard(
+        utterance=3,
+        text="Hi.",
+        frames=50,
+        heard=47,
+        lost=[5, 6, 7],
+        repeated=[9, 9],
+        first_at=1.0,
+        last_at=2.0,
+        cut=False,
+    )
+
+    tally = tally_call(a_call(utterances=[utterance], foreign=["caller nine"]))
+
+    counts = tally.counts
+    assert (counts["down_frames"], counts["down_lost"]) == (47, 3)
+    assert (counts["down_repeated"], counts["foreign"]) == (2, 1)
+    assert tally.examples["down_lost"] == [(7, "utterance 3: frames 5, 6, 7")]
+    assert tally.examples["foreign"] == [(7, "caller nine")]
+
+
+def test_another_voice_on_the_connection_is_cross_talk() -> None:
+    """The recogniser of call 7 heard call 9."""
+    attempt = Attempt(id=1, surface="listen", at=0.0, calls=[7, 9])
+
+    tally = tally_call(a_call(), None, None, [attempt])
+
+    assert tally.counts["crossed"] == 1
+    assert tally.examples["crossed"] == [(7, "call 9 on its connection")]
+
+
+def test_broken_promises_of_the_backoff_are_counted() -> None:
+    """Calls, delays and violations, and the first violations in words."""
+    tally = tally_call(a_call(), None, Judgement(2, ("too soon", "too many")))
+
+    counts = tally.counts
+    assert (counts["backoff_calls"], counts["backoff_delays"]) == (1, 2)
+    assert counts["backoff_violations"] == 2
+    assert tally.examples["backoff"] == [(7, "too many"), (7, "too soon")]
+
+
+def test_a_finding_that_is_the_cause_is_told_once() -> None:
+    """The cause of a failed call is not listed again as a finding."""
+    findings = [Finding("31921", "closed", 1.0), Finding("31951", "odd", 1.0)]
+
+    tally = tally_call(
+        a_call(outcome="failed", cause="closed in turn 2", findings=findings)
+    )
+
+    assert tally.findings == {"31951: odd": 1}
 
 
 def test_a_turn_that_never_arrived_is_lost_whole() -> None:
     """No frame at the door is a loss, not an absence of losses."""
-    tally = tally_call(a_call(), CallHeard(7, [TurnHeard(1, frames=80, heard=80)]))
+    tally = tally_call(a_call(), CallHeard(7, [turn_heard(1)], []))
 
     assert tally.counts["up_turns_lost"] == 1
 
 
 def test_a_call_unknown_to_the_ledger_is_counted_apart() -> None:
     """An agent with another recogniser is not accused of losing everything."""
-    tally = tally_call(a_call(), CallHeard(7, []))
+    tally = tally_call(a_call(), CallHeard(7, [], []))
 
     assert tally.counts["ledger_unseen"] == 1
     assert tally.counts["up_lost"] == 0
@@ -231,7 +305,9 @@ def test_a_call_unknown_to_the_ledger_is_counted_apart() -> None:
 
 def test_a_call_cut_by_the_end_of_the_run_is_neither_good_nor_bad() -> None:
     """Calls in the air at the end are not failures of the agent."""
-    tally = tally_call(a_call(outcome="failed", cause=ENDED_BY_TESTER), CallHeard(7))
+    tally = tally_call(
+        a_call(outcome="failed", cause=ENDED_BY_TESTER), CallHeard(7, [], [])
+    )
 
     assert tally.counts["cut"] == 1
     assert not tally.causes
@@ -268,10 +344,13 @@ def test_an_agent_that_never_stops_is_no_missing_sample() -> None:
 
 def test_the_examples_are_those_of_the_first_calls() -> None:
     """However many calls lose audio, a few are shown, the lowest numbers first."""
-    heard = [TurnHeard(1, heard=1, missing=[0]), TurnHeard(2, heard=1)]
+    heard = [turn_heard(1, missing=[0]), turn_heard(2)]
 
     whole = merged(
-        [tally_call(a_call(call), CallHeard(call, heard)) for call in (9, 4, 8, 2, 6)]
+        [
+            tally_call(a_call(call), CallHeard(call, heard, []))
+            for call in (9, 4, 8, 2, 6)
+        ]
     )
 
     assert [call for call, _ in whole.examples["up_lost"]] == [2, 4, 6][:EXAMPLES]

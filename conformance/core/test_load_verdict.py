@@ -87,6 +87,8 @@ def test_failed_calls_count_against_their_allowance(
         {"up_lost": 1},
         {"up_turns_lost": 1},
         {"up_repeated": 1},
+        {"up_disordered": 1},
+        {"crossed": 1},
         {"down_lost": 1},
         {"down_repeated": 1},
         {"foreign": 1},
@@ -157,4 +159,4 @@ def test_a_lost_worker_is_said() -> None:
     judged = judge_run(a_run(), Terms(DEFAULT_BUDGETS, workers_lost=2))
 
     assert judged.exit_code == MISSED
-    assert "2 workers were lost" in judged.reasons[0]
+    assert "workers lost: 2" in judged.reasons[0]

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
+import time
+from collections.abc import Callable
 
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from voiceutils import PerformanceMetrics, log_style
+from voiceutils import PerformanceMetrics, log_style, sync_with_retry, with_retry
 
 TTFT = "llm_time_to_first_token_ms"
 TTFB = "tts_time_to_first_byte_ms"
@@ -132,6 +135,23 @@ def test_speech_is_not_charged_with_the_model() -> None:
     assert metrics.get_metrics()[TTFB] == 500
 
 
+@pytest.mark.parametrize(
+    ("start", "mark", "name"),
+    [
+        ("start_llm", "track_llm_first_token", TTFT),
+        ("start_tts", "track_first_audio_byte", TTFB),
+    ],
+)
+def test_first_start_and_first_mark_win(start: str, mark: str, name: str) -> None:
+    """A request tried again, or a second sentence, does not shorten the wait."""
+    clock = Clock()
+    metrics = PerformanceMetrics(clock)
+    for moment in (start, start, mark, start, mark):
+        getattr(metrics, moment)()
+        clock.now += 1
+    assert metrics.get_metrics() == {name: 2000}
+
+
 def test_reset_forgets_everything() -> None:
     """After a reset nothing of the last turn can be seen."""
     clock = Clock(5.0)
@@ -178,13 +198,20 @@ def test_returned_values_are_a_copy() -> None:
     assert set(metrics.get_metrics()) == {TTFT, TTFB, TOTAL}
 
 
-def test_wall_clock_is_never_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Setting the wall clock back an hour changes no value."""
-    monkeypatch.setattr("time.time", lambda: pytest.fail("read the wall clock"))
+@pytest.mark.parametrize("timed", [PerformanceMetrics, with_retry, sync_with_retry])
+def test_default_clock_is_monotonic(timed: Callable[..., object]) -> None:
+    """Setting the wall clock back an hour changes no duration."""
+    assert inspect.signature(timed).parameters["clock"].default is time.monotonic
+
+
+def test_real_clock_gives_real_milliseconds() -> None:
+    """The default clock runs in seconds and forwards."""
     metrics = PerformanceMetrics()
+    before = time.monotonic()
     metrics.start_llm()
     metrics.track_llm_first_token()
-    assert 0 <= metrics.get_metrics()[TTFT] < 10_000
+    took = time.monotonic() - before
+    assert 0 <= metrics.get_metrics()[TTFT] <= took * 1000
 
 
 def test_log_lines_are_ascii_and_carry_the_value(

@@ -44,20 +44,20 @@ def opened(
     return stream, party
 
 
-def messages(stream: MediaStream) -> list[dict[str, Any]]:
+def _messages(stream: MediaStream) -> list[dict[str, Any]]:
     return [json.loads(out) for out in stream.take() if isinstance(out, str)]
 
 
-def run(stream: MediaStream, frames: int, start: int = 1) -> None:
+def _run(stream: MediaStream, frames: int, start: int = 1) -> None:
     for number in range(start, start + frames):
         stream.on_timer(number * FRAME + 1e-9)
 
 
-def agent(stream: MediaStream, event: str, **body: Any) -> str:
+def _agent(stream: MediaStream, event: str, **body: Any) -> str:
     return json.dumps({"event": event, "streamSid": stream.stream_sid, **body})
 
 
-def media(stream: MediaStream, size: int = 160) -> str:
+def _media(stream: MediaStream, size: int = 160) -> str:
     payload = wire.AgentPayload(b"\x20" * size)
     return encode(wire.AgentMedia(stream.stream_sid, payload))
 
@@ -66,7 +66,7 @@ def test_a_stream_begins_with_connected_start_and_the_backlog() -> None:
     """What was said while the socket was set up arrives in one burst."""
     stream = MediaStream(LEG, Listener(), parameters={"who": "Jane"})
     stream.open(5.0)
-    first, second, *rest = messages(stream)
+    first, second, *rest = _messages(stream)
     assert first == {"event": "connected", "protocol": "Call", "version": "1.0.0"}
     assert list(second) == ["event", "sequenceNumber", "start", "streamSid"]
     assert second["sequenceNumber"] == "1"
@@ -81,8 +81,8 @@ def test_a_stream_begins_with_connected_start_and_the_backlog() -> None:
 def test_the_first_timestamp_is_never_zero_nor_on_the_frame_grid(seed: int) -> None:
     """Agents that compute with 0 or with multiples of 20 are found out."""
     stream, _ = opened(seed=seed)
-    run(stream, 1)
-    (only,) = messages(stream)
+    _run(stream, 1)
+    (only,) = _messages(stream)
     timestamp = int(only["media"]["timestamp"])
     assert 8 <= timestamp <= 171
     assert timestamp % 20
@@ -93,6 +93,7 @@ STEPS = st.builds(
     audio=st.none() | st.binary(min_size=160, max_size=160),
     lost=st.booleans(),
     digits=st.sampled_from(["", "", "1", "*9"]),
+    hang_up=st.none(),
 )
 ORDERS = st.sampled_from(["media", "mark", "clear", "tick", "tick", "late"])
 
@@ -110,11 +111,11 @@ def test_every_message_takes_the_next_number_and_every_frame_its_time(
     now = 0.0
     for order in orders:
         if order == "media":
-            stream.receive(media(stream, 333), now)
+            stream.receive(_media(stream, 333), now)
         elif order == "mark":
-            stream.receive(agent(stream, "mark", mark={"name": "m"}), now)
+            stream.receive(_agent(stream, "mark", mark={"name": "m"}), now)
         elif order == "clear":
-            stream.receive(agent(stream, "clear"), now)
+            stream.receive(_agent(stream, "clear"), now)
         else:
             now += FRAME if order == "tick" else 5 * FRAME
             stream.on_timer(now + 1e-9)
@@ -140,11 +141,20 @@ def test_every_message_takes_the_next_number_and_every_frame_its_time(
     assert stream.frames_sent == len(frames) == stream.lateness.count
 
 
+def test_fifty_frames_a_second_leave_for_as_long_as_the_call_lasts() -> None:
+    """Ten minutes are 30 000 frames, neither one more nor one less."""
+    stream, _ = opened()
+    for second in range(1, 601):
+        stream.on_timer(second - 0.01)
+        assert len(stream.take()) == (49 if second == 1 else 50)
+    assert stream.next_timer() == pytest.approx(600.0)
+
+
 def test_a_late_timer_sends_the_owed_frames_at_once_and_moves_nothing() -> None:
     """After a stall of five frames the next is due where it always was."""
     stream, party = opened()
     stream.on_timer(0.1 + 1e-9)
-    assert len(messages(stream)) == len(party.heard) == 5
+    assert len(_messages(stream)) == len(party.heard) == 5
     assert stream.next_timer() == pytest.approx(0.12)
     assert stream.lateness.max == pytest.approx(0.08)
 
@@ -152,20 +162,20 @@ def test_a_late_timer_sends_the_owed_frames_at_once_and_moves_nothing() -> None:
 def test_agent_audio_is_heard_when_played_and_its_mark_comes_back_then() -> None:
     """Three frames sent at once take three frames to play."""
     stream, party = opened()
-    stream.receive(media(stream, 480), 0.0)
-    stream.receive(agent(stream, "mark", mark={"name": "done"}), 0.0)
-    assert messages(stream) == []
-    run(stream, 4)
+    stream.receive(_media(stream, 480), 0.0)
+    stream.receive(_agent(stream, "mark", mark={"name": "done"}), 0.0)
+    assert _messages(stream) == []
+    _run(stream, 4)
     assert [len(heard) for heard in party.heard] == [160, 160, 160, 0]
-    events = [message["event"] for message in messages(stream)]
+    events = [message["event"] for message in _messages(stream)]
     assert events == ["media", "media", "media", "mark", "media"]
 
 
 def test_a_mark_with_nothing_queued_comes_back_at_once() -> None:
     """No frame has to pass."""
     stream, _ = opened()
-    stream.receive(agent(stream, "mark", mark={"name": "m"}), 0.0)
-    (mark,) = messages(stream)
+    stream.receive(_agent(stream, "mark", mark={"name": "m"}), 0.0)
+    (mark,) = _messages(stream)
     assert mark == {
         "event": "mark",
         "sequenceNumber": "2",
@@ -196,8 +206,8 @@ def test_a_bad_message_is_noted_once_and_ignored(bad: str | bytes, code: str) ->
     for _ in range(3):
         stream.receive(bad, 1.5)
     assert [(f.code, f.at) for f in stream.findings] == [(code, 1.5)]
-    stream.receive(media(stream), 1.5)
-    run(stream, 1)
+    stream.receive(_media(stream), 1.5)
+    _run(stream, 1)
     assert party.heard == [b"\x20" * 160]
 
 
@@ -215,8 +225,8 @@ def test_extra_fields_are_played_and_noted_unless_strict() -> None:
     body = {"payload": "////", "track": "outbound"}
     for strict, heard in ((False, b"\xff\xff\xff"), (True, b"")):
         stream, party = opened(strict_schema=strict)
-        stream.receive(agent(stream, "media", media=body, sequenceNumber="1"), 0.0)
-        run(stream, 1)
+        stream.receive(_agent(stream, "media", media=body, sequenceNumber="1"), 0.0)
+        _run(stream, 1)
         assert party.heard == [heard]
         code = "31951" if strict else "extra_fields"
         assert stream.findings[0].code == code
@@ -226,8 +236,8 @@ def test_extra_fields_are_played_and_noted_unless_strict() -> None:
 def test_a_queue_that_runs_dry_inside_a_frame_is_noted() -> None:
     """The rest of the frame is silence, which clicks."""
     stream, _ = opened()
-    stream.receive(media(stream, 100), 0.0)
-    run(stream, 2)
+    stream.receive(_media(stream, 100), 0.0)
+    _run(stream, 2)
     assert [f.code for f in stream.findings] == ["partial_frame_underrun"]
 
 
@@ -235,14 +245,14 @@ def test_more_than_the_cap_is_noted_once() -> None:
     """31931 once a stream, and the call goes on."""
     stream, _ = opened(cap_seconds=0.1)
     for _ in range(9):
-        stream.receive(media(stream, 300), 0.0)
+        stream.receive(_media(stream, 300), 0.0)
     assert [f.code for f in stream.findings] == ["31931"]
 
 
 def test_hanging_up_sends_stop_then_the_close_and_then_nobody_listens() -> None:
     """What the agent says after stop is ignored, bad or not."""
     stream, _ = opened(Step(), Step(hang_up="stop"), close_code=1001)
-    run(stream, 5)
+    _run(stream, 5)
     *_, stop, close = stream.take()
     assert json.loads(str(stop)) == {
         "event": "stop",
@@ -262,7 +272,7 @@ def test_hanging_up_sends_stop_then_the_close_and_then_nobody_listens() -> None:
 def test_hanging_up_abruptly_sends_no_stop(how: Any) -> None:
     """The socket just ends."""
     stream, _ = opened(Step(hang_up=how))
-    run(stream, 1)
+    _run(stream, 1)
     assert stream.take() == [CloseSocket(1000, reset=how == "reset")]
 
 
@@ -278,7 +288,7 @@ def test_only_a_polite_close_of_the_agent_is_no_error(
     stream.agent_closed(code, 0.5, "bye")
     assert [f.code for f in stream.findings] == findings
     assert stream.end == f"agent closed the media socket ({code} bye)"
-    run(stream, 5)
+    _run(stream, 5)
     assert stream.take() == []
 
 

@@ -144,7 +144,7 @@ def test_ctrl_c_ends_everything_and_still_judges() -> None:
         said += line
         if "All users spawned" in line:
             break
-    run.send_signal(signal.SIGINT)
+    os.killpg(run.pid, signal.SIGINT)  # as the terminal does: children get it as well
     said += run.communicate(timeout=30)[0]
 
     assert "verdict" in said

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import re
 from typing import NamedTuple, TypeVar
@@ -30,7 +31,7 @@ def mutant(call_class: C) -> C:
     Raises:
         TypeError: no docstring, or none that gives the public address of the bug.
     """
-    name = re.sub(r"(?<!^)(?=[A-Z])", "_", call_class.__name__).lower()
+    name = _snake_case(call_class.__name__)
     address = re.search(r"https://\S+", inspect.getdoc(call_class) or "")
     if address is None:
         raise TypeError(f"mutant {name} must say where its bug was found (https://...)")
@@ -38,8 +39,13 @@ def mutant(call_class: C) -> C:
     return call_class
 
 
+def _snake_case(name: str) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z]|(?<!\d)\d)", "_", name).lower()
+
+
 def registered_mutants() -> dict[str, Mutant]:
     """Return all mutants by name."""
-    import conformance.mutants.bugs  # noqa: F401, PLC0415 - registers on import
+    for module in ("barge_in", "hearing", "providers", "speaking", "turns"):
+        importlib.import_module(f"conformance.mutants.{module}")
 
     return dict(sorted(_mutants.items()))

@@ -1,0 +1,1 @@
+"""Agents that fooled other testers, with the verdict that ours must give."""

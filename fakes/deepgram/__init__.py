@@ -1,0 +1,1 @@
+"""The fake Deepgram: live transcription and speech, HTTP and WebSocket on one port."""

@@ -23,6 +23,7 @@ from fakes.engine.commands import (
     encode_line,
 )
 from fakes.engine.exchange import Exchange
+from fakes.speech import CALLER_UTTERANCES, Speaker, speak
 from voiceutils.errors import WireError
 
 _CLOSE_WITHIN = 5.0
@@ -87,6 +88,8 @@ async def _serve(max_calls: int, reports: _Reports) -> None:
 
     loop.add_signal_handler(signal.SIGTERM, quit_asked.set)
     threading.Thread(target=_read_lines, args=(take,), daemon=True).start()
+    for text in CALLER_UTTERANCES:  # the first time costs milliseconds
+        speak(text, speaker=Speaker.CALLER, call=0)
     gc.collect()
     gc.freeze()  # what is imported by now lives as long as the process
     reports(Ready(os.getpid()))

@@ -15,6 +15,8 @@ __all__ = ["DIAL_EVERY", "Exchange"]
 # other calls.
 DIAL_EVERY = 0.0015
 MAX_WAITING = 20_000
+_ON_TIME = 0.0015  # a pause that took no longer than that more found the loop idle
+_LATE_PAUSES = 20
 
 
 class Exchange:
@@ -78,7 +80,16 @@ class Exchange:
             task = asyncio.ensure_future(self._talk(order))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+            await self._let_frames_pass()
+
+    async def _let_frames_pass(self) -> None:
+        """Wait for the next dial, longer while this loop runs late."""
+        clock = asyncio.get_running_loop().time
+        for _ in range(_LATE_PAUSES):
+            begun = clock()
             await asyncio.sleep(self._dial_every)
+            if clock() - begun < self._dial_every + _ON_TIME:
+                return
 
     async def _talk(self, order: Dial) -> None:
         try:

@@ -1,0 +1,1 @@
+"""The fake language model: chat completions with scripted replies."""

@@ -18,6 +18,7 @@ knows how much of a word was lost even when the neighbouring words are lost too.
 from __future__ import annotations
 
 import enum
+import struct
 from binascii import crc_hqx
 from functools import lru_cache
 from typing import NamedTuple
@@ -38,6 +39,7 @@ __all__ = [
     "FrameReader",
     "PlainAudio",
     "Speaker",
+    "address",
     "read",
     "stamp",
 ]
@@ -51,13 +53,16 @@ SEGMENT_LETTERS = 8
 LONGEST_WORD = 4 * SEGMENT_LETTERS
 
 # The CCSDS marker 0xEB90 inverted: as unlike its own shifts as 16 bits can be, and
-# it begins with 0, so that silence (0xFF, all ones) never looks like its beginning.
-_SYNC = b"%016d" % int(f"{0xEB90 ^ 0xFFFF:b}")
+# it begins with 0, so that silence (0xFF, all ones) never looks like its beginning. No
+# second one can begin within it: none of its ends equals its beginning.
+_SYNC = f"{0xEB90 ^ 0xFFFF:016b}".encode()
 _SYNC_BITS = len(_SYNC)
 _BIT_OF = bytes(ord("1") if byte & 1 else ord("0") for byte in range(256))
 _LOW_BITS = int.from_bytes(b"\x01" * FRAME_BYTES, "big")
 _UPPER_BITS = int.from_bytes(b"\xfe" * FRAME_BYTES, "big")
 _LETTERS_MASK = 2**56 - 1
+# Speaker to segment are 64 bits, last to letters another 64.
+_HALVES = struct.Struct(">QQ2x").unpack
 
 
 class Speaker(enum.IntEnum):
@@ -124,12 +129,38 @@ def stamp(audio: bytes, code: FrameCode) -> bytes:
         raise SettingError(
             f"a frame has {FRAME_BYTES} bytes, not {len(audio)}; cut or pad it first"
         )
-    payload = _pack(code).to_bytes(16, "big")
-    checked = payload + crc_hqx(payload, 0xFFFF).to_bytes(2, "big")
-    digits = _SYNC + b"%0144d" % int(f"{int.from_bytes(checked, 'big'):b}")
-    low = int.from_bytes(digits, "big") & _LOW_BITS  # "0" is 0x30, "1" is 0x31
+    # 0x7E and 0x7F are the two bytes that could leave here as 0x7F.
+    audio = audio.replace(b"\x7e", b"\xfe").replace(b"\x7f", b"\xff")
     upper = int.from_bytes(audio, "big") & _UPPER_BITS
-    return (upper | low).to_bytes(FRAME_BYTES, "big").replace(b"\x7f", b"\xff")
+    payload = _pack(code)
+    sync = int(_SYNC, 2) << 144
+    low = _low_bits(sync | payload << 16 | _checksum(payload, 0xFFFF))
+    return (upper | low).to_bytes(FRAME_BYTES, "big")
+
+
+def address(speaker: Speaker, call: int, turn: int) -> int:
+    """Return what readdresses a frame stamped for caller 0, call 0 and turn 0.
+
+    The frame and this number are combined by exclusive or, the frame taken as a
+    big-endian integer. It works because the checksum is linear, and it makes a known
+    text 30 times cheaper to speak than stamping its frames anew.
+
+    Raises:
+        SettingError: a value does not fit its field.
+    """
+    there = _pack(FrameCode(speaker, call, turn, 0, 1))
+    change = there ^ _pack(FrameCode(Speaker.CALLER, 0, 0, 0, 1))
+    return _low_bits(change << 16 | _checksum(change, 0))
+
+
+def _checksum(payload: int, start: int) -> int:
+    return crc_hqx(payload.to_bytes(16, "big"), start)
+
+
+def _low_bits(value: int) -> int:
+    """Return 160 bits spread over the lowest bits of 160 bytes."""
+    digits = f"{value:0160b}".encode()  # "0" is 0x30, "1" is 0x31
+    return int.from_bytes(digits, "big") & _LOW_BITS
 
 
 def read(frame: bytes) -> FrameCode | None:
@@ -158,7 +189,8 @@ class FrameReader:
         offset = self._offset
         found: list[CodedFrame | PlainAudio] = []
         done = seek = 0
-        while True:
+        begin = size
+        while seek < size:
             begin = bits.find(_SYNC, seek)
             if begin < 0:
                 begin = _possible_begin(bits, seek)
@@ -168,12 +200,12 @@ class FrameReader:
                 break
             code = _unpack(bits[begin:end])
             if code is None:
-                seek = begin + 1
+                seek = begin + _SYNC_BITS
                 continue
             if begin > done:
                 found.append(PlainAudio(offset + done, audio[done:begin]))
             found.append(CodedFrame(offset + begin, code))
-            done = seek = end
+            done = seek = begin = end
         if begin > done:
             found.append(PlainAudio(offset + done, audio[done:begin]))
         self._held = audio[begin:]
@@ -189,10 +221,11 @@ class FrameReader:
 
 def _possible_begin(bits: bytes, seek: int) -> int:
     """Return where the end of ``bits`` may be the first part of a sync pattern."""
-    for begin in range(max(seek, len(bits) - _SYNC_BITS + 1), len(bits)):
-        if _SYNC.startswith(bits[begin:]):
-            return begin
-    return len(bits)
+    tail = max(seek, len(bits) - _SYNC_BITS + 1)
+    begin = bits.find(_SYNC[:1], tail)
+    while begin >= 0 and not _SYNC.startswith(bits[begin:]):
+        begin = bits.find(_SYNC[:1], begin + 1)
+    return begin if begin >= 0 else len(bits)
 
 
 def _pack(code: FrameCode) -> int:
@@ -226,25 +259,24 @@ def _pack(code: FrameCode) -> int:
 
 def _unpack(bits: bytes) -> FrameCode | None:
     """Read 160 bits that begin with the sync pattern; None if they were damaged."""
-    value = int(bits[_SYNC_BITS:], 2)
+    payload = int(bits[_SYNC_BITS:], 2).to_bytes(18, "big")
     # The remainder over payload and checksum together is 0.
-    if crc_hqx(value.to_bytes(18, "big"), 0xFFFF):
+    if crc_hqx(payload, 0xFFFF):
         return None
-    tail = value >> 16 & 2**66 - 1
-    head = value >> 82
-    frame, frames = head >> 18 & 0x7FF, head >> 7 & 0x7FF
+    head, tail = _HALVES(payload)
+    frame, frames = head >> 20 & 0x7FF, head >> 9 & 0x7FF
     if frame >= frames:
         return None
     return FrameCode(
-        _SPEAKERS[head >> 61],
-        head >> 37 & 0xFFFFFF,
-        head >> 29 & 0xFF,
+        _SPEAKERS[head >> 63],
+        head >> 39 & 0xFFFFFF,
+        head >> 31 & 0xFF,
         frame,
         frames,
-        head & 0x7F,
-        tail >> 64,
+        head >> 2 & 0x7F,
+        head & 3,
         _letters(tail & _LETTERS_MASK),
-        bool(tail >> 63 & 1),
+        tail >> 63 == 1,
         tail >> 56 & 0x7F,
     )
 

@@ -38,9 +38,10 @@ class _Word:
 
     def text(self) -> str | None:
         """Return the letters if all of them are known."""
-        if self.count is None or len(self.segments) < self.count:
+        if self.count is None:
             return None
-        return "".join(self.segments[number] for number in range(self.count))
+        parts = [self.segments.get(number) for number in range(self.count)]
+        return None if None in parts else "".join(filter(None, parts))
 
 
 class WordsHeard:

@@ -2,7 +2,7 @@
 
 Speaks every text of ``fakes.speech.texts`` with espeak-ng (``pip install
 'busyhour[render]'``), brings it down to telephone audio and writes ``clips.ulaw``
-and ``clips.json``. espeak-ng is GPL and is loaded only here, in this process of its
+and ``clips.json``. espeak-ng is GPL and is loaded only here, in processes of its
 own; the clips it has spoken are committed, so nothing else ever needs it.
 
 The C interface is that of espeak-ng's ``speak_lib.h``
@@ -16,11 +16,14 @@ import array
 import ctypes
 import importlib
 import importlib.metadata
+import itertools
 import json
 import math
 import operator
+import re
 import sys
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -41,7 +44,7 @@ _SHORTEST_PAUSE = 2  # frames; a stop consonant is not a pause
 
 # The telephone passes up to 3400 Hz; the filter is 60 dB down at 4000 Hz.
 _CUTOFF = 3600.0
-_REACH = 96  # input samples on each side
+_REACH = 64  # input samples on each side
 
 _SYNCHRONOUS = 2  # AUDIO_OUTPUT_SYNCHRONOUS: call back from within espeak_Synth
 _RATE = 1  # espeakRATE
@@ -105,7 +108,6 @@ def open_synthesiser() -> tuple[int, Synthesiser]:
     samples: array.array[int] = array.array("h")
     marks: list[tuple[int, int]] = []
 
-    @_CALLBACK
     def receive(wave: Any, count: int, events: Any) -> int:
         if wave and count:
             samples.frombytes(ctypes.string_at(wave, 2 * count))
@@ -117,11 +119,12 @@ def open_synthesiser() -> tuple[int, Synthesiser]:
             number += 1
         return 0
 
-    library.espeak_SetSynthCallback(receive)
+    callback = _CALLBACK(receive)
+    library.espeak_SetSynthCallback(callback)
 
     # The default keeps the callback alive as long as the function is.
     def synthesise(
-        text: str, _keep: Any = receive
+        text: str, _keep: Any = callback
     ) -> tuple[array.array[int], list[tuple[int, int]]]:
         del samples[:], marks[:]
         spoken = text.encode() + b"\0"
@@ -167,8 +170,9 @@ def _bessel(x: float) -> float:
     return total
 
 
-def render(text: str, rate: int, synthesise: Synthesiser) -> Rendered:
+def render(text: str) -> Rendered:
     """Speak one text; return it trimmed, at telephone level, with its words."""
+    rate, synthesise = open_synthesiser()
     samples, marks = synthesise(text)
     telephone = to_telephone(samples, rate)
     sounding = [abs(x) for x in telephone if abs(x) > _QUIET]
@@ -181,35 +185,36 @@ def render(text: str, rate: int, synthesise: Synthesiser) -> Rendered:
     loud = [frame for frame, level in enumerate(levels) if level >= _QUIET]
     first, end = loud[0], loud[-1] + 1
     starts = [
-        max(round(start * mulaw.FRAMES_PER_SECOND / 1000) - first, 0)
-        for start in _word_starts(text, marks)
+        (word, max(round(at * mulaw.FRAMES_PER_SECOND / 1000) - first, 0))
+        for word, at in _word_starts(text, marks, 1000 * len(samples) / rate)
     ]
-    words = _words(text, starts, levels[first:end])
+    words = _words(starts, levels[first:end])
     return Rendered(text, audio[first * size : end * size], words)
 
 
-def _word_starts(text: str, marks: list[tuple[int, int]]) -> list[float]:
-    """Return when each word begins in ms; some marks cover several words."""
-    places = []
-    place = 0
-    for word in text.split():
-        place = text.index(word, place)
-        places.append(place)
-        place += len(word)
-    known = {place: float(at) for place, at in reversed(marks)}
-    missing = [text[place:].split()[0] for place in places if place not in known]
-    if missing:
-        raise SettingError(
-            f"espeak-ng runs {missing} in {text!r} together with the word before; "
-            "choose other words"
-        )
-    return [known[place] for place in places]
+def _word_starts(
+    text: str, marks: list[tuple[int, int]], end: float
+) -> list[tuple[str, float]]:
+    """Return each word with its begin in ms.
+
+    One mark may cover two words ("did not"); they share its time by their letters.
+    """
+    bounds = [*sorted(dict(reversed(marks)).items()), (len(text), end)]
+    words = []
+    for (place, begin), (next_place, next_begin) in itertools.pairwise(bounds):
+        covered = text[place:next_place].rstrip()
+        for word in re.finditer(r"\S+", covered):
+            share = word.start() / len(covered)
+            words.append((word[0], begin + share * (next_begin - begin)))
+    if [word for word, _ in words] != text.split():
+        raise SettingError(f"espeak-ng marks the words of {text!r} oddly: {marks}")
+    return words
 
 
-def _words(text: str, starts: list[int], levels: list[float]) -> tuple[ClipWord, ...]:
+def _words(begins: list[tuple[str, int]], levels: list[float]) -> tuple[ClipWord, ...]:
     """Return the words with their frames; silence after a word is not its own."""
-    tokens = text.split()
-    starts = [0, *starts[1:], len(levels)]
+    tokens = [word for word, _ in begins]
+    starts = [0, *(start for _, start in begins[1:]), len(levels)]
     # A word that is too short takes frames from its longer neighbour.
     for number in range(1, len(tokens)):
         starts[number] = max(starts[number], starts[number - 1] + _SHORTEST_WORD)
@@ -232,8 +237,10 @@ def bundle() -> tuple[bytes, str]:
     Raises:
         SettingError: espeak-ng is missing, or the bundle has grown too large.
     """
-    rate, synthesise = open_synthesiser()
-    rendered = [render(text, rate, synthesise) for text in clip_texts()]
+    # espeak-ng never says a word twice in the same way. In a fresh process a clip
+    # depends on its own text alone, so changing one leaves the others as they are.
+    with ProcessPoolExecutor(max_tasks_per_child=1) as processes:
+        rendered = list(processes.map(render, clip_texts()))
     audio = b"".join(clip.audio for clip in rendered)
     entries = [
         json.dumps(
@@ -266,6 +273,8 @@ def main(arguments: list[str] | None = None) -> int:
     )
     folder: Path = parser.parse_args(arguments).into
     try:
+        if not folder.is_dir():
+            raise SettingError(f"{folder} is no folder; make it first")
         audio, index = bundle()
         folder.joinpath("clips.ulaw").write_bytes(audio)
         folder.joinpath("clips.json").write_text(index, "ascii")

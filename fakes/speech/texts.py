@@ -39,16 +39,20 @@ _DIGIT_OF = {word: str(digit) for digit, word in enumerate(DIGITS)}
 _SHORTEST_NUMBER = 4
 
 GREETING = "Hello, you have reached the busy hour line. How can I help you?"
-APOLOGY = "I am sorry, something went wrong."
+APOLOGY = "Sorry, something went wrong. Please say that again."
 CONFIRMATION = "Yes, that is confirmed."
 
-# Parts of sentences that are put together with numbers at run time.
+# Parts of sentences that are put together with numbers at run time, and what an
+# agent says when something failed.
 PHRASES = (
     "Hello, this is caller",
     "Thank you, caller",
     "How can I help?",
     "You said",
-    APOLOGY,
+    "Sorry, something went wrong.",
+    "Please say that again.",
+    "Sorry, I did not catch that.",
+    "Could you say it again?",
     CONFIRMATION,
     "Goodbye.",
 )
@@ -64,8 +68,8 @@ REPLIES = {
     "Can you tell me my account balance?": (
         "Your balance is forty two dollars. Your next bill is due on Friday."
     ),
-    "My internet has been down since this morning.": (
-        "I am sorry to hear that. Please restart the router and wait two minutes."
+    "My internet stopped working this morning.": (
+        "I'm sorry to hear that. Please restart the router and wait two minutes."
     ),
     "I need to move my appointment to Tuesday.": (
         "Tuesday at three is free. I have moved your appointment."

@@ -15,12 +15,13 @@ from fakes.speech.code import (
     WORD_LIMIT,
     FrameCode,
     Speaker,
+    address,
     stamp,
 )
 from fakes.speech.own_voice import pronounce
 from fakes.speech.texts import spoken_form
 from voiceutils.errors import SettingError
-from voiceutils.mulaw import FRAMES_PER_SECOND, SILENCE_FRAME
+from voiceutils.mulaw import FRAME_BYTES, FRAMES_PER_SECOND, SILENCE_FRAME
 
 __all__ = ["Speech", "Word", "speak", "tokens"]
 
@@ -82,6 +83,14 @@ class _Utterance(NamedTuple):
     owners: tuple[int, ...]  # for each frame its word, from 1, or 0 in a pause
 
 
+class _Spoken(NamedTuple):
+    """An utterance stamped for caller 0, call 0 and turn 0."""
+
+    text: str
+    words: tuple[Word, ...]
+    frames: tuple[int, ...]
+
+
 def tokens(text: str) -> tuple[str, ...]:
     """Return the words of a text as speech carries them.
 
@@ -114,15 +123,26 @@ def speak(text: str, *, speaker: Speaker, call: int, turn: int = 0) -> Speech:
     Raises:
         SettingError: no words, too many of them, or a number out of range.
     """
-    utterance = _utter(tokens(text))
-    codes = _codes(utterance, speaker, call, turn)
-    frames = tuple(map(stamp, utterance.frames, codes))
-    return Speech(" ".join(utterance.tokens), _times(utterance), frames)
+    spoken = _spoken(tokens(text))
+    mark = address(speaker, call, turn)
+    frames = tuple(
+        [(frame ^ mark).to_bytes(FRAME_BYTES, "big") for frame in spoken.frames]
+    )
+    return Speech(spoken.text, spoken.words, frames)
 
 
-def _codes(
-    utterance: _Utterance, speaker: Speaker, call: int, turn: int
-) -> list[FrameCode]:
+@lru_cache(maxsize=512)
+def _spoken(words: tuple[str, ...]) -> _Spoken:
+    utterance = _utter(words)
+    codes = _codes(utterance)
+    frames = [
+        int.from_bytes(stamp(frame, code), "big")
+        for frame, code in zip(utterance.frames, codes, strict=True)
+    ]
+    return _Spoken(" ".join(words), _times(utterance), tuple(frames))
+
+
+def _codes(utterance: _Utterance) -> list[FrameCode]:
     said = [0] * (len(utterance.tokens) + 1)  # frames of each word so far
     lasts = [0, *map(utterance.owners.count, range(1, len(said)))]
     codes = []
@@ -134,13 +154,13 @@ def _codes(
         begin = segment * SEGMENT_LETTERS
         codes.append(
             FrameCode(
-                speaker=speaker,
-                call=call,
-                turn=turn,
+                speaker=Speaker.CALLER,
+                call=0,
+                turn=0,
                 frame=frame,
                 frames=len(utterance.owners),
                 word=word,
-                segment=segment if word else 0,
+                segment=segment,
                 letters=token[begin : begin + SEGMENT_LETTERS],
                 last=segment == segments - 1,
                 word_frames=min(lasts[word], WORD_FRAME_LIMIT),
@@ -164,7 +184,6 @@ def _times(utterance: _Utterance) -> tuple[Word, ...]:
     return tuple(words)
 
 
-@lru_cache(maxsize=512)
 def _utter(words: tuple[str, ...]) -> _Utterance:
     if not words:
         raise SettingError("nothing to say: the text has no words")
@@ -186,10 +205,10 @@ def _utter(words: tuple[str, ...]) -> _Utterance:
         owners += [number + at if number else 0 for number in numbers]
         at += max(numbers)
     if len(frames) > FRAME_LIMIT:
+        seconds, limit = (x / FRAMES_PER_SECOND for x in (len(frames), FRAME_LIMIT))
         raise SettingError(
-            f"{len(frames) / FRAMES_PER_SECOND:.1f} s are too long for one utterance (at "
-            f"most {FRAME_LIMIT / FRAMES_PER_SECOND:.2f} s); speak the text sentence by "
-            "sentence"
+            f"{seconds:.1f} s are too long for one utterance (at most {limit:.2f} s);"
+            " speak the text sentence by sentence"
         )
     return _Utterance(words, tuple(frames), tuple(owners))
 

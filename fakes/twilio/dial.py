@@ -37,6 +37,8 @@ WEBHOOK_SECONDS = 15.0  # the whole request, retry included
 HANDSHAKE_SECONDS = 10.0
 CLOSE_SECONDS = 2.0
 MAX_MESSAGE = 16 * 1024 * 1024
+# The kernel would otherwise hide minutes of audio that the agent does not read.
+_SEND_BUFFER = 64 * 1024
 _WRITE_LIMIT = 4 * 1024 * 1024  # never awaited: the line discards long before
 
 
@@ -163,7 +165,7 @@ async def dial_media(
     else:
         url_to_open = url
     try:
-        return await _MediaDial(
+        media = await _MediaDial(
             url_to_open,
             compression=None,
             user_agent_header="Twilio.TmeWs/1.0",
@@ -176,6 +178,9 @@ async def dial_media(
             write_limit=_WRITE_LIMIT,
             **options,
         )
+        end: socket.socket = media.transport.get_extra_info("socket")
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
+        return media
     except (OSError, TimeoutError, InvalidHandshake, ValueError, EOFError) as error:
         raise _handshake_failure(url, error) from error
 

@@ -55,11 +55,14 @@ class Utterance:
         self.voice = voice
         self.first_at = at
         self.last_at = at
+        self.voiced_at: float | None = None  # first frame louder than line noise
         self._count: Counter[int] = Counter()
         self._words = WordsHeard()
 
-    def add(self, code: FrameCode, at: float) -> None:
+    def add(self, code: FrameCode, at: float, *, voiced: bool) -> None:
         """Note one frame."""
+        if voiced and self.voiced_at is None:
+            self.voiced_at = at
         self._count[code.frame] += 1
         self._words.add(code)
         self.last_at = at
@@ -165,8 +168,9 @@ class Ear:
         utterance = self.utterances.get(voice)
         if utterance is None:
             utterance = self.utterances[voice] = Utterance(voice, at)
-        utterance.add(code, at)
-        return self._heard(Sound(at, voice, is_voiced(audio)))
+        voiced = is_voiced(audio)
+        utterance.add(code, at, voiced=voiced)
+        return self._heard(Sound(at, voice, voiced))
 
     def _plain(self, offset: int, audio: bytes) -> list[Sound]:
         """Cut uncoded audio where the ticks cut it."""

@@ -16,9 +16,11 @@ from collections.abc import Iterator, Sequence
 
 import uvicorn
 
+from voiceutils._http import checked_key
 from voiceutils.agent.call import AgentCall
 from voiceutils.agent.server import build_app
 from voiceutils.agent.settings import AgentSettings, Phrases
+from voiceutils.errors import SettingError
 
 __all__ = ["main", "run"]
 
@@ -56,7 +58,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(
         level=options.log_level.upper(), format="%(levelname)s %(name)s: %(message)s"
     )
-    return run(_settings(options), options.host, options.port, as_json=options.json)
+    try:
+        settings = _settings(options)
+    except SettingError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return run(settings, options.host, options.port, as_json=options.json)
 
 
 def run(
@@ -152,14 +159,18 @@ def _settings(options: argparse.Namespace) -> AgentSettings:
     return dataclasses.replace(
         AgentSettings(),
         deepgram_url=options.deepgram,
-        deepgram_key=os.environ.get("DEEPGRAM_API_KEY", ""),
+        deepgram_key=_key("DEEPGRAM_API_KEY"),
         model_url=options.model,
-        model_key=os.environ.get("OPENAI_API_KEY", ""),
-        auth_token=os.environ.get("TWILIO_AUTH_TOKEN", ""),
+        model_key=_key("OPENAI_API_KEY"),
+        auth_token=_key("TWILIO_AUTH_TOKEN"),
         model=options.model_name,
         endpointing=options.endpointing,
         phrases=Phrases(greeting=options.greeting),
     )
+
+
+def _key(name: str) -> str:
+    return checked_key(os.environ.get(name, ""), name)
 
 
 if __name__ == "__main__":

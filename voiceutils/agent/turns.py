@@ -7,10 +7,17 @@ audio of any other turn is late and must not be sent. Turns are numbered from 1.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
-from typing import TypeAlias
 
+from voiceutils.agent.commands import (
+    Answer,
+    Cancel,
+    Clear,
+    Command,
+    Finalize,
+    HangUp,
+    Say,
+)
 from voiceutils.agent.playing import Playing, Sentence
 from voiceutils.agent.settings import Patience, Phrases
 from voiceutils.agent.table import TABLE, Happening, State, Step
@@ -18,56 +25,7 @@ from voiceutils.agent.utterance import Progress, Utterance
 from voiceutils.wire.chat import Message
 from voiceutils.wire.deepgram_listen import FromListen
 
-__all__ = [
-    "Answer",
-    "Cancel",
-    "Clear",
-    "Command",
-    "Finalize",
-    "HangUp",
-    "Say",
-    "Turns",
-]
-
-
-@dataclass(frozen=True)
-class Answer:
-    """Ask the model; ``Turns.messages()`` is what to ask."""
-
-    turn: int
-
-
-@dataclass(frozen=True)
-class Say:
-    """Speak a fixed text."""
-
-    turn: int
-    text: str
-
-
-@dataclass(frozen=True)
-class Cancel:
-    """Stop making this turn: model, speech and what waits to be sent."""
-
-    turn: int
-
-
-@dataclass(frozen=True)
-class Clear:
-    """Tell Twilio to drop what it has not played."""
-
-
-@dataclass(frozen=True)
-class Finalize:
-    """Ask the recogniser for what it has."""
-
-
-@dataclass(frozen=True)
-class HangUp:
-    """Close the media socket."""
-
-
-Command: TypeAlias = Answer | Say | Cancel | Clear | Finalize | HangUp
+__all__ = ["Turns"]
 
 
 class _Timer(Enum):

@@ -90,8 +90,10 @@ class Utterance:
 
     def _utterance_end(self, message: UtteranceEnd) -> Progress:
         end = message.last_word_end
-        if not self.text or end < 0 or end < self._last_word_end - _SLACK:
-            return Progress.NOTHING  # nothing to end, or it belongs to an earlier turn
+        if not self.text or end < self._last_word_end - _SLACK:
+            # Nothing to end, or it belongs to an earlier turn, or it is the -1 that
+            # means "ignore this".
+            return Progress.NOTHING
         return Progress.FINISHED
 
     def _fresh(self, message: Results) -> tuple[list[Word], str]:

@@ -11,6 +11,10 @@ from voiceutils.errors import WireError
 
 T = TypeVar("T")
 
+# All that the decoder raises for input: bad syntax or values, bad UTF-8 or lone
+# surrogates, nesting without end.
+UNREADABLE = (msgspec.DecodeError, UnicodeError, RecursionError)
+
 _encoder = msgspec.json.Encoder()
 
 
@@ -49,12 +53,16 @@ class Codec(Generic[T]):
             message: T = self._decoder.decode(text)
         except msgspec.ValidationError as error:
             return self._unknown_or_raise(text, error)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except UNREADABLE as error:
             raise WireError(f"not JSON ({error})", text) from error
         return message
 
     def _unknown_or_raise(self, text: str | bytes, error: Exception) -> Unknown:
-        loose = msgspec.json.decode(text)
+        # The typed decoder stops at the tag, so the rest may still be anything.
+        try:
+            loose = msgspec.json.decode(text)
+        except UNREADABLE as problem:
+            raise WireError(f"not JSON ({problem})", text) from problem
         kind = loose.get(self._tag_field) if isinstance(loose, dict) else None
         if isinstance(kind, str) and kind not in self._kinds:
             raw = text if isinstance(text, str) else text.decode()
@@ -69,8 +77,9 @@ def f32(value: float) -> float:
     shortest decimal is the shortest decimal of the nearest 32-bit float.
     """
     packed = struct.pack("f", value)
+    (nearest,) = struct.unpack("f", packed)
     for digits in range(6, 9):
-        short = float(f"{value:.{digits}g}")
+        short = float(f"{nearest:.{digits}g}")
         if struct.pack("f", short) == packed:
             return short
-    return float(f"{struct.unpack('f', packed)[0]:.9g}")
+    return float(f"{nearest:.9g}")

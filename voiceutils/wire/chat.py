@@ -10,7 +10,7 @@ from __future__ import annotations
 import msgspec
 
 from voiceutils.errors import WireError
-from voiceutils.wire._codec import encode
+from voiceutils.wire._codec import UNREADABLE, encode
 
 __all__ = [
     "DONE",
@@ -88,7 +88,7 @@ def decode_request(body: bytes) -> Request:
     """Return a request; raises WireError when it does not fit."""
     try:
         return _request.decode(body)
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise WireError(f"bad chat request ({error})", body) from error
 
 
@@ -110,5 +110,5 @@ def decode_event(line: str) -> Chunk | None:
         return None
     try:
         return _chunk.decode(data)
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise WireError(f"bad chat chunk ({error})", data) from error

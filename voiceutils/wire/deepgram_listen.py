@@ -82,7 +82,7 @@ class ResultsMetadata(msgspec.Struct, frozen=True):
     model_uuid: str
 
 
-class Results(_Message, frozen=True, tag="Results"):
+class Results(_Message, frozen=True, kw_only=True, tag="Results"):
     """A transcript of ``start .. start + duration``; finals tile the audio.
 
     ``is_final`` closes a segment, ``speech_final`` marks the pause after speech.
@@ -92,8 +92,8 @@ class Results(_Message, frozen=True, tag="Results"):
     duration: float
     start: float
     is_final: bool
-    channel: Channel
     speech_final: bool = False
+    channel: Channel
     metadata: ResultsMetadata | None = None
     from_finalize: bool = False
 

@@ -14,8 +14,8 @@ import msgspec
 from voiceutils.wire._codec import Codec, Unknown
 
 __all__ = [
-    "Cleared",
     "ClearAudio",
+    "Cleared",
     "Close",
     "Flush",
     "Flushed",

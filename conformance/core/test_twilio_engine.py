@@ -1,0 +1,177 @@
+"""The media engine as a child process: calls, death, the end of its input."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from websockets.asyncio.server import ServerConnection
+
+from conformance.core._tiny_agent import tiny_agent
+from fakes.call_record import ENDED_BY_TESTER
+from fakes.engine.commands import (
+    Dial,
+    Finished,
+    HangUpAll,
+    Note,
+    Ready,
+    decode_command,
+    decode_report,
+    encode_line,
+)
+from fakes.engine.exchange import Exchange
+from fakes.engine.link import EngineProcess
+from fakes.twilio.phone import (
+    AwaitGreeting,
+    CallOrder,
+    HangUp,
+    Pause,
+    Say,
+    conversation,
+)
+from voiceutils.errors import VoiceError
+
+WAIT = (AwaitGreeting(), HangUp())
+
+
+async def idle(media: ServerConnection, sid: str) -> None:
+    """Say nothing."""
+
+
+def _order(agent: str, *steps: object, call: int = 1) -> CallOrder:
+    return CallOrder(agent=agent, conversation=steps or WAIT, call=call)  # type: ignore[arg-type]
+
+
+def test_orders_survive_the_trip_as_json() -> None:
+    """Every kind of step, and the knobs."""
+    steps = (*conversation(4729, 4), Pause(1.0))
+    dial = Dial(3, CallOrder(agent="ws://127.0.0.1:1", conversation=steps, call=4729))
+    assert decode_command(encode_line(dial)) == dial
+
+
+async def test_calls_through_the_engine_complete() -> None:
+    """Each record comes back to the one who dialled."""
+    steps = (Say("Yes.", reply=False), HangUp())
+    async with tiny_agent() as agent:
+        orders = [_order(agent.url, *steps, call=n) for n in (11, 12, 13)]
+
+        def run() -> list[tuple[int, str, str]]:
+            with EngineProcess() as engine:
+                records = engine.run_all(orders)
+            return [(r.call, r.outcome, r.cause) for r in records]
+
+        found = await asyncio.to_thread(run)
+    assert found == [(n, "completed", "") for n in (11, 12, 13)]
+
+
+async def test_the_death_of_the_engine_fails_every_open_call() -> None:
+    """At once, with the exit code; dialling then says so too."""
+    async with tiny_agent() as agent:
+        agent.on_start = idle
+
+        def run() -> None:
+            heard: list[str] = []
+            with EngineProcess(on_record=lambda _, r: heard.append(r.cause)) as engine:
+                calls = [engine.dial(_order(agent.url)) for _ in range(2)]
+                deadline = time.monotonic() + 5
+                while agent.events.count("start") < 2 and time.monotonic() < deadline:
+                    time.sleep(0.01)
+                os.kill(engine.pid, signal.SIGKILL)
+                records = [engine.wait(call, within=5.0) for call in calls]
+                assert [r.cause for r in records] == ["media engine died (exit -9)"] * 2
+                assert heard == [r.cause for r in records]
+                assert not engine.alive
+                with pytest.raises(VoiceError, match=r"died \(exit -9\)"):
+                    engine.dial(_order(agent.url))
+
+        await asyncio.to_thread(run)
+
+
+async def test_the_end_of_its_input_hangs_up_and_reports_every_call() -> None:
+    """So no child outlives its parent, and no call is forgotten."""
+    async with tiny_agent() as agent:
+        agent.on_start = idle
+        commands = b"nonsense\n" + encode_line(Dial(1, _order(agent.url)))
+        child = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "fakes.engine",
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        assert child.stdin is not None
+        assert child.stdout is not None
+        child.stdin.write(commands)
+        async with asyncio.timeout(10.0):
+            await agent.started.wait()
+            child.stdin.close()
+            lines = (await child.stdout.read()).splitlines()
+            assert await child.wait() == 0
+    ready, note, finished = map(decode_report, lines)
+    assert isinstance(ready, Ready)
+    assert isinstance(note, Note)
+    assert "nonsense" in note.text
+    assert isinstance(finished, Finished)
+    assert finished.record.cause == ENDED_BY_TESTER
+    assert agent.events[-1] == "stop"
+
+
+async def test_no_more_calls_are_up_than_allowed() -> None:
+    """The others wait, and are reported too when all is hung up."""
+    reports: list[Finished] = []
+    async with tiny_agent() as agent:
+        agent.on_start = idle
+        exchange = Exchange(lambda r: reports.append(r), max_calls=2)  # type: ignore[arg-type]
+        for number in range(5):
+            exchange.dial(Dial(number, _order(agent.url)))
+        await asyncio.sleep(0.2)
+        assert agent.events.count("start") == 2
+        await exchange.close(2.0)
+    assert sorted(report.id for report in reports) == [0, 1, 2, 3, 4]
+    assert {report.record.cause for report in reports} == {ENDED_BY_TESTER}
+    assert decode_command(encode_line(HangUpAll())) == HangUpAll()
+
+
+_GEVENT_PARENT = """
+from gevent import monkey; monkey.patch_all()
+import gevent, sys, time
+from fakes.engine.link import EngineProcess
+from fakes.twilio.phone import CallOrder, HangUp, Say
+ticks = 0
+def tick():
+    global ticks
+    while True:
+        gevent.sleep(0.02); ticks += 1
+steps = (Say("Yes.", reply=False), HangUp())
+with EngineProcess() as engine:
+    gevent.spawn(tick)
+    def call(n):
+        order = CallOrder(agent=sys.argv[1], conversation=steps, call=n)
+        record = engine.wait(engine.dial(order))
+        return record.call, record.outcome
+    calls = [gevent.spawn(call, n) for n in (21, 22)]
+    gevent.joinall(calls, timeout=15)
+    print([c.value for c in calls], ticks > 10)
+    engine._process.kill()
+    print(engine.wait(engine.dial(CallOrder(agent=sys.argv[1], conversation=steps,
+        call=1)), within=5).cause if engine.alive else "gone")
+"""
+
+
+async def test_the_link_works_in_a_process_that_gevent_has_patched() -> None:
+    """Other greenlets run while calls are awaited; a death is noticed there too."""
+    pytest.importorskip("gevent")
+    async with tiny_agent() as agent:
+        child = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", _GEVENT_PARENT, agent.url, stdout=subprocess.PIPE
+        )
+        async with asyncio.timeout(30.0):
+            out, _ = await child.communicate()
+    first, second = out.decode().splitlines()
+    assert first == "[(21, 'completed'), (22, 'completed')] True"
+    assert second in ("media engine died (exit -9)", "gone")

@@ -1,0 +1,96 @@
+"""Serves every mutant under a path of its own: ``python -m conformance.mutants``.
+
+``--json`` prints one line once serving: ``{"mutants": {"sends_no_clear": {"voice":
+..., "media": ...}, ...}}``. DEEPGRAM_URL and OPENAI_BASE_URL say where the providers
+are, as for ``python -m voiceutils.agent``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import socket
+import sys
+from collections.abc import AsyncIterator, Mapping
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.routing import Mount
+
+from conformance.mutants._registry import Mutant, registered_mutants
+from voiceutils.agent.server import build_app
+from voiceutils.agent.settings import AgentSettings
+
+__all__ = ["build_mutants", "main"]
+
+
+def build_mutants(settings: AgentSettings, mutants: Mapping[str, Mutant]) -> Starlette:
+    """Return one application with ``/<name>/voice`` and ``/<name>/media`` for each."""
+    apps = {
+        name: build_app(settings, call_class=mutant.call_class)
+        for name, mutant in mutants.items()
+    }
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        async with contextlib.AsyncExitStack() as stack:
+            for app in apps.values():  # a mounted app's own lifespan is not run
+                await stack.enter_async_context(app.router.lifespan_context(app))
+            yield
+
+    routes = [Mount(f"/{name}", app=app) for name, app in apps.items()]
+    return Starlette(routes=routes, lifespan=lifespan)
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, announcement: str) -> None:
+        super().__init__(config)
+        self._announcement = announcement
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        print(self._announcement, flush=True)
+
+
+def main() -> int:
+    """Serve until SIGTERM."""
+    parser = argparse.ArgumentParser(prog="python -m conformance.mutants")
+    parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+
+    default = AgentSettings()
+    settings = AgentSettings(
+        deepgram_url=os.environ.get("DEEPGRAM_URL", default.deepgram_url),
+        deepgram_key=os.environ.get("DEEPGRAM_API_KEY", ""),
+        model_url=os.environ.get("OPENAI_BASE_URL", default.model_url),
+        model_key=os.environ.get("OPENAI_API_KEY", ""),
+    )
+    mutants = registered_mutants()
+    with socket.create_server(("127.0.0.1", options.port)) as listener:
+        port = listener.getsockname()[1]
+        addresses = {
+            name: {
+                "voice": f"http://127.0.0.1:{port}/{name}/voice",
+                "media": f"ws://127.0.0.1:{port}/{name}/media",
+            }
+            for name in mutants
+        }
+        shown = json.dumps({"media": f"ws://127.0.0.1:{port}", "mutants": addresses})
+        if not options.json:
+            shown = "\n".join(f"{n}: {a['media']}" for n, a in addresses.items())
+        config = uvicorn.Config(
+            build_mutants(settings, mutants),
+            log_level="error",
+            ws="websockets-sansio",
+            ws_per_message_deflate=False,
+            timeout_graceful_shutdown=1,
+        )
+        _Server(config, shown).run(sockets=[listener])
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,101 @@
+"""Refusals: statuses, bodies and headers as the live service words them.
+
+Bodies are compact JSON with the keys ``err_code``, ``err_msg``, ``request_id`` in this
+order; the text stands in the header ``dg-error`` too
+(https://developers.deepgram.com/docs/errors).
+"""
+
+from __future__ import annotations
+
+import json
+from typing import NamedTuple
+
+__all__ = ["Refusal", "refusal_for_status"]
+
+EXPOSED = "dg-model-name,dg-model-uuid,dg-char-count,dg-request-id,dg-error"
+
+
+class Refusal(NamedTuple):
+    """An answer other than success.
+
+    Attributes:
+        code_key: ``err_code``, or ``error_code`` for one documented status.
+        retry_after: seconds, for the header Retry-After.
+    """
+
+    status: int
+    code: str
+    message: str
+    code_key: str = "err_code"
+    retry_after: float | None = None
+
+    def body(self, request_id: str) -> bytes:
+        """Return the JSON body."""
+        content = {
+            self.code_key: self.code,
+            "err_msg": self.message,
+            "request_id": request_id,
+        }
+        return json.dumps(content, separators=(",", ":")).encode()
+
+    def headers(self, request_id: str) -> dict[str, str]:
+        """Return the headers that go with the body."""
+        headers = {
+            "content-type": "application/json",
+            "dg-error": self.message,
+            "dg-request-id": request_id,
+        }
+        if self.retry_after is not None:
+            headers["retry-after"] = f"{self.retry_after:g}"
+        return headers
+
+
+_TRY_LATER = "Please try again later"
+_LISTEN = {
+    402: Refusal(
+        402,
+        "ASR_PAYMENT_REQUIRED",
+        "Project does not have enough credits for an ASR request and does not have an "
+        "overage agreement.",
+    ),
+    429: Refusal(429, "TOO_MANY_REQUESTS", "Too many requests. Please try again later"),
+}
+_SPEAK = {
+    413: Refusal(413, "PAYLOAD_TOO_LARGE", "Payload size exceeds limit of 2 MB."),
+    429: Refusal(429, "Too Many Requests", "Please try again later."),
+}
+_ANY = {
+    400: Refusal(400, "Bad Request", "Invalid query string."),
+    401: Refusal(401, "INVALID_AUTH", "Invalid credentials."),
+    402: Refusal(402, "PAYMENT_REQUIRED", "Project does not have enough credits."),
+    403: Refusal(
+        403,
+        "INSUFFICIENT_PERMISSIONS",
+        "Project does not have access to the requested model.",
+    ),
+    404: Refusal(404, "NOT_FOUND", "Not found."),
+    405: Refusal(405, "METHOD_NOT_ALLOWED", "Method not allowed."),
+    408: Refusal(408, "SLOW_UPLOAD", "Request timed out."),
+    500: Refusal(500, "INTERNAL_SERVER_ERROR", "Internal server error."),
+    503: Refusal(503, "Service Unavailable", _TRY_LATER, "error_code"),
+    504: Refusal(504, "GATEWAY_TIMEOUT", "Gateway timeout."),
+}
+
+
+def refusal_for_status(
+    status: int,
+    surface: str,
+    *,
+    retry_after: float | None = None,
+    unavailable_key: str = "error_code",
+) -> Refusal:
+    """Return the refusal that the service would word for a status on a surface.
+
+    Bodies of 405, 408, 500 and 504 are not published; these are in the same style.
+    """
+    special = _LISTEN if surface == "listen" else _SPEAK
+    known = special.get(status) or _ANY.get(status)
+    refusal = known or Refusal(status, f"HTTP_{status}", f"Refused with {status}.")
+    if status == 503:
+        refusal = refusal._replace(code_key=unavailable_key)
+    return refusal._replace(retry_after=retry_after)
