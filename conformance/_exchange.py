@@ -23,9 +23,9 @@ __all__ = ["CLEAN", "Exchange", "Pair", "Verdict"]
 
 T = TypeVar("T")
 
-# Two cores carry about twenty calls with their fakes and agents; half of that leaves
-# every frame on time. A case seldom lasts longer than 20 s.
-LINES = 10
+# Calls cost a few percent of a core each, fakes and agents included, so on two cores
+# every frame is still on time. A case seldom lasts longer than 20 s.
+LINES = 16
 CASE_DEADLINE = 45.0
 CLEAN = "clean"
 

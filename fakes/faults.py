@@ -235,10 +235,9 @@ class FaultDesk:
 
     def next(self, surface: str, group: str) -> Fault:
         """Return what the next attempt of this group meets."""
-        ranked = sorted(self._rules, key=lambda held: held[0].group is None)
-        own = [held for held in ranked if held[0].group is not None]
-        general = [held for held in ranked if held[0].group is None]
-        for rule, met in [*reversed(own), *reversed(general)]:
+        newest_first = self._rules[::-1]
+        # Sorting is stable: rules for one group come first, the newest of them ahead.
+        for rule, met in sorted(newest_first, key=lambda held: held[0].group is None):
             if rule.concerns(surface, group):
                 if len(met) > _REMEMBERED:
                     met.clear()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import shlex
+import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,9 +19,11 @@ from loadtests._backoff import Policy
 from loadtests._ledger import Ledger
 from loadtests._lines import Lines, Numbers
 from loadtests._options import LoadOptions
-from voiceutils.errors import SettingError, VoiceError
+from voiceutils.errors import SettingError
 
 __all__ = ["Exchange"]
+
+log = logging.getLogger("busyhour")
 
 PROBE_CALL = 0xFFFFFF
 PROBE_DEADLINE = 15.0
@@ -65,8 +70,10 @@ class Exchange:
                 is ended again.
         """
         try:
-            self.numbers = self._open()
-            self._probe(self.numbers.agent)
+            url, control = self._open()
+            self._probe(url)
+            policy = self.options.backoff or self._declared_policy()
+            self.numbers = Numbers(url, control, policy)
             if self.options.fault_share:
                 ledger = Ledger(self.numbers.control)
                 ledger.refuse_some(self.options.fault_share, self.options.call_seed)
@@ -75,7 +82,7 @@ class Exchange:
             raise
         return self.numbers
 
-    def _open(self) -> Numbers:
+    def _open(self) -> tuple[str, str]:
         options = self.options
         world = self._world = _World(
             deepgram_port=options.deepgram_port,
@@ -84,12 +91,15 @@ class Exchange:
         )
         world.start()
         addresses = world.addresses
+        at = f"DEEPGRAM_URL={addresses.deepgram} OPENAI_BASE_URL={addresses.model}"
+        log.info("the fakes are at %s", at)
         if options.agent:
-            return Numbers(options.agent, addresses.control, options.backoff)
-        agent = self._agent = _Agent(addresses, options.agent_command or None)
-        agent.start()
-        policy = options.backoff or _declared(agent.declared)
-        return Numbers(agent.url, addresses.control, policy)
+            return options.agent, addresses.control
+        command = options.agent_command
+        if command and not shutil.which(shlex.split(command)[0]):
+            raise SettingError(f"--agent-command {command}: there is no such program")
+        agent = self._agent = _Agent(addresses, command or None)
+        return agent.start(), addresses.control
 
     def _probe(self, agent: str) -> None:
         """Place one call that says nothing, so that a wrong address fails at once."""
@@ -99,6 +109,14 @@ class Exchange:
             )
         if record.outcome != "completed":
             raise SettingError(f"no call gets through to {agent}: {record.cause}")
+
+    def _declared_policy(self) -> Policy | None:
+        """The retry policy in the agent's line of JSON, if it has one that reads."""
+        declared = self._agent.declared.get("backoff") if self._agent else None
+        try:
+            return msgspec.convert(declared, _DeclaredBackoff).policy()
+        except msgspec.ValidationError:
+            return None
 
     @property
     def title(self) -> str:
@@ -110,20 +128,13 @@ class Exchange:
         kind = "own command" if self.options.agent_command else "reference agent"
         return f"{self.numbers.agent} ({kind})"
 
-    @property
-    def fakes(self) -> str:
-        """Where the fakes are, as settings that an agent understands."""
-        if self._world is None:
-            return "not running"
-        at = self._world.addresses
-        return f"DEEPGRAM_URL={at.deepgram} OPENAI_BASE_URL={at.model}"
-
     def trouble(self) -> str:
         """Which of the children has ended by itself, in words; empty when none has."""
         for name, child in (("the agent", self._agent), ("the fakes", self._world)):
             if child is not None and (code := child.poll()) is not None:
                 last = child.errors.rpartition("\n")[2]
-                said = f", last said: {last}" if last else ""
+                # Killed by a signal it had no last words.
+                said = f", last said: {last}" if last and code >= 0 else ""
                 return f"{name} (pid {child.pid}) ended by itself, status {code}{said}"
         return ""
 
@@ -134,17 +145,6 @@ class Exchange:
         for child in (agent, world):
             if child is not None:
                 child.stop()
-
-
-def _declared(declared: dict[str, object]) -> Policy | None:
-    """The retry policy in the agent's line of JSON, if it has one that reads."""
-    backoff = declared.get("backoff")
-    if not isinstance(backoff, dict):
-        return None
-    try:
-        return msgspec.convert(backoff, _DeclaredBackoff).policy()
-    except (msgspec.ValidationError, VoiceError):
-        return None
 
 
 class _DeclaredBackoff(msgspec.Struct):

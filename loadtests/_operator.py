@@ -17,7 +17,6 @@ from __future__ import annotations
 import atexit
 import itertools
 import logging
-import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -29,13 +28,22 @@ from locust.runners import MasterRunner, WorkerRunner
 
 from fakes.call_record import CallRecord
 from fakes.twilio.script import conversation
+from loadtests._branches import (
+    HANG_UP,
+    LAST_TALLY,
+    WORKERS_DEADLINE,
+    await_workers,
+    report,
+    take_last_report,
+    take_report,
+)
 from loadtests._exchange import Exchange
+from loadtests._interrupts import INTERRUPTED, take_interrupts
 from loadtests._lines import Lines, Numbers, settle
 from loadtests._options import LoadOptions, read_options
 from loadtests._page import add_page
 from loadtests._report import judge_board, rows_of, table_of
 from loadtests._switchboard import CALLS_PER_WORKER, Switchboard, fire_figures
-from loadtests._tally import Tally
 from loadtests._verdict import CANNOT_START, MET
 from voiceutils.budget import DEFAULT_BUDGETS
 from voiceutils.errors import VoiceError
@@ -44,15 +52,11 @@ __all__ = ["Operator"]
 
 log = logging.getLogger("busyhour")
 
-HANG_UP = "busyhour_hang_up"
-LAST_TALLY = "busyhour_last_tally"
-TALLY = "busyhour_tally"
 NUMBERS = "busyhour_numbers"
 
 WATCH_EVERY = 0.25
 # Phones notice a dead agent by their sockets; the engine then reports them failed.
 NOTICE = 1.0
-WORKERS_DEADLINE = 10.0
 NEVER = 1 << 60
 
 
@@ -76,6 +80,7 @@ class Operator:
         self._listen()
         if self.headless and not self.is_worker:
             self._open_or_exit()
+        take_interrupts(self._on_interrupt)
 
     # -- starting -------------------------------------------------------------
 
@@ -92,7 +97,7 @@ class Operator:
         except VoiceError as error:
             _say_and_exit(error)
         except KeyboardInterrupt:
-            sys.exit(128 + signal.SIGINT)
+            sys.exit(INTERRUPTED)
 
     def _open(self) -> None:
         """Start fakes and agent, and the engine unless workers have theirs."""
@@ -100,7 +105,6 @@ class Operator:
         atexit.register(self.exchange.close)
         self.numbers = self.exchange.open()
         log.info("calling %s", self.exchange.title)
-        log.info("fakes: %s", self.exchange.fakes)
         if self.is_master:
             # Locust hands the options of its master to every worker.
             setattr(self.parsed, NUMBERS, msgspec.json.encode(self.numbers).decode())
@@ -195,13 +199,15 @@ class Operator:
 
     def _on_report(self, data: dict[str, Any], **_: Any) -> None:
         if self.board is not None:
-            data[TALLY] = self.board.take_unreported().to_json()
+            report(self.board, data)
 
     def _on_worker_report(self, client_id: str, data: dict[str, Any], **_: Any) -> None:
-        if self.board is not None and data.get(TALLY):
-            self.board.add(Tally.from_json(data[TALLY]))
-            if data.get("user_count"):
-                self.board.workers.add(client_id)
+        if self.board is not None:
+            take_report(self.board, client_id, data)
+
+    def _on_last_tally(self, msg: Any, **_: Any) -> None:
+        if self.board is not None:
+            take_last_report(self.board, msg.node_id, msg.data)
 
     def _on_hang_up(self, **_: Any) -> None:
         self._hang_up_all()
@@ -214,20 +220,6 @@ class Operator:
         if self.is_worker:
             last = self.board.take_unreported().to_json()
             self.runner.send_message(LAST_TALLY, last)
-
-    def _on_last_tally(self, msg: Any, **_: Any) -> None:
-        if self.board is not None:
-            self.board.add(Tally.from_json(msg.data))
-            self.board.done.add(msg.node_id)
-
-    def _await_workers(self, board: Switchboard) -> None:
-        self.runner.send_message(HANG_UP)
-        until = time.monotonic() + WORKERS_DEADLINE
-        while time.monotonic() < until:
-            missing = {client.id for client in self.runner.clients.missing}
-            if board.workers <= board.done | missing:
-                return
-            gevent.sleep(0.05)
 
     # -- ending ---------------------------------------------------------------
 
@@ -244,11 +236,23 @@ class Operator:
 
         gevent.spawn(end)
 
+    def _on_interrupt(self) -> None:
+        self._leaving = True
+        if self.is_worker:
+            # The master has most likely been interrupted too, and will say so.
+            gevent.spawn_later(WORKERS_DEADLINE, self.runner.quit)
+            return
+        log.info("interrupted: hanging up all calls")
+        if self.environment.web_ui:
+            self.environment.web_ui.stop()
+        else:
+            self.runner.quit()
+
     def _on_stopping(self, **_: Any) -> None:
         if self.board is None or self.board.ended is not None:
             return
         if self.is_master:
-            self._await_workers(self.board)
+            await_workers(self.board, self.runner)
         else:
             self._hang_up_all()
         self.board.ended = time.monotonic()

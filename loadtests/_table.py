@@ -87,7 +87,7 @@ def _word(judged: Judged) -> str:
 
 
 def _heading(headline: Headline) -> list[str]:
-    run = f"{headline.turns} turns a call, seed {headline.seed}"
+    run = f"turns a call {headline.turns}, seed {headline.seed}"
     return [f"agent {headline.agent}", f"{run}, {headline.seconds:.0f} s"]
 
 

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from fakes.speech import CodedFrame, FrameCode, FrameReader, Speaker, speak
+from fakes.speech import (
+    CodedFrame,
+    FrameCode,
+    FrameReader,
+    Speaker,
+    Speech,
+    WordsHeard,
+    speak,
+)
 from fakes.speech.code import (
     CALL_LIMIT,
     FRAME_LIMIT,

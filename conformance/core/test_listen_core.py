@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from fakes.deepgram.answers import transcript
 from fakes.deepgram.errors import Refusal
-from fakes.deepgram.listen import Ended, Listening, Outgoing, Said
+from fakes.deepgram.listen import Listening
+from fakes.deepgram.outbox import Ended, Outgoing, Said
 from fakes.deepgram.query import ListenQuery, parse_listen
 from fakes.deepgram.settings import DeepgramSettings
 from fakes.speech import CALLER_UTTERANCES, CodedFrame, FrameReader, Speaker, speak
@@ -37,6 +38,7 @@ QUIET = 60  # frames: 1.2 s
 
 
 def caller(text: str = SAID, call: int = 4729, turn: int = 1) -> tuple[bytes, ...]:
+    """Return the frames of what a caller says."""
     return speak(text, speaker=Speaker.CALLER, call=call, turn=turn).frames
 
 
@@ -45,6 +47,7 @@ def listening(
     options: DeepgramSettings = AT_ONCE,
     **faults: Any,
 ) -> Listening:
+    """Return a connection opened at 0.0."""
     return Listening(
         query,
         options,
@@ -56,14 +59,17 @@ def listening(
 
 
 def messages(items: list[Outgoing]) -> list[dict[str, Any]]:
+    """Return the text messages, decoded."""
     return [json.loads(item.text) for item in items if isinstance(item, Said)]
 
 
 def finals(heard: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the final results."""
     return [m for m in heard if m["type"] == "Results" and m["is_final"]]
 
 
 def words_of(result: dict[str, Any]) -> list[str]:
+    """Return the words of a result as they were spoken."""
     listed = result["channel"]["alternatives"][0]["words"]
     return [word["punctuated_word"] for word in listed]
 
@@ -97,6 +103,7 @@ scripts = st.lists(
 
 
 def audio_of(script: list[str | int]) -> bytes:
+    """Return texts spoken one after the other, with silent frames between."""
     frames: list[bytes] = []
     for turn, part in enumerate(script):
         if isinstance(part, int):
@@ -242,13 +249,14 @@ def test_silence_yields_empty_finals() -> None:
 
 def test_final_may_be_shorter_than_the_interim_before() -> None:
     """Without a pause a segment is cut behind the newest words; they come again."""
-    text = " ".join(CALLER_UTTERANCES[:3]).replace("?", "").replace(".", "")
+    text = " ".join(CALLER_UTTERANCES[:5]).replace("?", "").replace(".", "")
     audio = b"".join(caller(text))
     query = PHONE._replace(endpointing=None)
     heard = [m for m in messages(stream(listening(query), audio)) if "start" in m]
     cut = next(i for i, m in enumerate(heard) if m["is_final"] and words_of(m))
 
     assert not heard[cut]["speech_final"]
+    assert heard[cut]["duration"] <= 4.5
     everything = [word for m in finals(heard) for word in words_of(m)]
     assert " ".join(everything) == text
 
@@ -517,11 +525,11 @@ def test_transcript_without_punctuation_is_plain() -> None:
         ("endpointing=banana", 400, "Bad Request", "Invalid query string."),
         ("interim_results=False", 400, "Bad Request", "Invalid query string."),
         ("model=flux-general-en", 400, "V2_MODEL_ON_V1_LISTEN_ENDPOINT",
-         "Flux models are not supported on the `/v1/listen` endpoint. Please use "
-         "`/v2/listen`."),
+         ("Flux models are not supported on the `/v1/listen` endpoint. Please use "
+          "`/v2/listen`.")),
         ("model=nova-2&keyterm=x", 400, "INVALID_QUERY_PARAMETER",
-         "`keyterm` is only supported for Nova-3 and Flux. Please use `keywords` "
-         "instead."),
+         ("`keyterm` is only supported for Nova-3 and Flux. Please use `keywords` "
+          "instead.")),
         ("model=nova3", 403, "INSUFFICIENT_PERMISSIONS",
          "Project does not have access to the requested model."),
         ("model=nova-3&language=Martian!", 400, "Bad Request",

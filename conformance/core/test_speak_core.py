@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from fakes.deepgram.errors import Refusal
-from fakes.deepgram.listen import Ended, Said
+from fakes.deepgram.outbox import Ended, Said
 from fakes.deepgram.settings import DeepgramSettings
 from fakes.deepgram.speak import (
     SpeakQuery,
@@ -27,6 +27,7 @@ SETTINGS = DeepgramSettings()
 
 
 def speaking(**options: Any) -> Speaking:
+    """Return a connection opened at 0.0."""
     settings = options.pop("settings", SETTINGS)
     return Speaking(
         SpeakQuery("aura-2-thalia-en"),
@@ -39,10 +40,12 @@ def speaking(**options: Any) -> Speaking:
 
 
 def command(kind: str, **fields: str) -> str:
+    """Return what a client sends."""
     return json.dumps({"type": kind} | fields)
 
 
 def texts(core: Speaking) -> list[dict[str, Any]]:
+    """Return the text messages to be sent now, decoded."""
     return [json.loads(item.text) for item in core.take() if isinstance(item, Said)]
 
 
@@ -230,6 +233,7 @@ def test_empty_audio_fault_is_flushed_without_audio() -> None:
 
 
 def query_of(text: str, *, streaming: bool = False) -> SpeakQuery | Refusal:
+    """Return how a query is read."""
     parts = (part.partition("=") for part in text.split("&"))
     return parse_speak([(key, value) for key, _, value in parts], streaming=streaming)
 

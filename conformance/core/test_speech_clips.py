@@ -136,9 +136,12 @@ def test_rendering_without_espeak_says_how_to_get_it(
 
 
 def test_rendering_into_nowhere_is_one_line(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
     """And nothing is rendered in vain."""
+    monkeypatch.setattr(renderer, "bundle", lambda: pytest.fail("rendered"))
     assert renderer.main(["--into", str(tmp_path / "missing")]) == 2
     assert capsys.readouterr().err.count("\n") == 1
 

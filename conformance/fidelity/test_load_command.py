@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 DEADLINE = 75
 
 
-def locust(*options: str, run_time: str = "24s") -> subprocess.CompletedProcess[str]:
+def locust(*options: str, run_time: str = "16s") -> subprocess.CompletedProcess[str]:
     """Run the load test with four phones; returns when it has ended."""
     return subprocess.run(
         [
@@ -46,7 +46,7 @@ def number_after(word: str, text: str) -> int:
 
 def test_the_first_run_needs_nothing() -> None:
     """No option: fakes, agent and engine come up, calls complete, nothing is lost."""
-    run = locust("--turns", "2", "--fault-share", "0.5")
+    run = locust("--turns", "1", "--fault-share", "0.5")
 
     assert run.returncode in (0, 3), run.stdout + run.stderr
     assert number_after("completed", run.stdout) >= 4
@@ -60,7 +60,7 @@ def test_the_first_run_needs_nothing() -> None:
 
 def test_a_missed_budget_and_lost_audio_are_never_green() -> None:
     """A slow model misses the turn gap; frames not sent are found, with their call."""
-    run = locust("--turns", "2", "--model-delay", "1", "--drop-every", "40")
+    run = locust("--turns", "1", "--model-delay", "1", "--drop-every", "40")
 
     assert run.returncode in (1, 3), run.stdout + run.stderr
     assert re.search(r"p95 <= 1100 MISSED by \d+", run.stdout), run.stdout

@@ -17,7 +17,7 @@ from voiceutils.wire import encode
 from voiceutils.wire import twilio as wire
 
 GREETING = voiced_speech("Hello, how can I help you?", 1)[: 160 * 20]
-SCRIPT = (AwaitGreeting(within=3.0), HangUp())
+SCRIPT = (AwaitGreeting(within=1.5), HangUp())
 
 Handler = Callable[[ServerConnection], Awaitable[None]]
 

@@ -8,18 +8,18 @@ is to be sent by now, :meth:`Listening.next_timer` says when to call
 from __future__ import annotations
 
 import hashlib
-import heapq
 import json
-from typing import NamedTuple, TypeAlias
 
 from fakes.deepgram.answers import epilogue, identity_of, results
 from fakes.deepgram.audio_form import AudioForm
-from fakes.deepgram.hearing import Hearing, SpokenWord
+from fakes.deepgram.hearing import Hearing
+from fakes.deepgram.outbox import Ended, Outbox, Outgoing, Said
 from fakes.deepgram.query import ListenQuery
 from fakes.deepgram.segments import Draft, Onset, Result, Segments
 from fakes.deepgram.settings import DeepgramSettings
 from fakes.speech import FrameCode
 from voiceutils.errors import WireError
+from voiceutils.mulaw import seconds_of
 from voiceutils.wire import Unknown, encode
 from voiceutils.wire.deepgram_listen import (
     CloseStream,
@@ -33,7 +33,7 @@ from voiceutils.wire.deepgram_listen import (
     f32,
 )
 
-__all__ = ["Ended", "Listening", "Said"]
+__all__ = ["Listening"]
 
 # The service's own sentences; clients match on the addresses in them.
 NO_INPUT = (
@@ -46,23 +46,6 @@ NO_ANSWER = (
 )
 UNDECODABLE = "The payload cannot be decoded as audio. See https://dpgr.am/data0000"
 _KINDS = "`KeepAlive`, `Finalize`, `CloseStream`, `Configure`, `Sync`"
-
-
-class Said(NamedTuple):
-    """A text message; ``final`` holds the words of a final result, else None."""
-
-    text: str
-    final: tuple[SpokenWord, ...] | None = None
-
-
-class Ended(NamedTuple):
-    """The close frame; nothing follows."""
-
-    code: int
-    reason: str
-
-
-Outgoing: TypeAlias = Said | Ended
 
 
 class Listening:
@@ -89,7 +72,6 @@ class Listening:
         finals: bool = True,
         final_delay: float = 0.0,
     ) -> None:
-        self.ended = False
         self._query = query
         self._settings = settings
         self._request_id = request_id
@@ -107,9 +89,7 @@ class Listening:
         self._sha256 = hashlib.sha256()
         self._heard_until = now  # when the audio so far will have been listened to
         self._last_input = self._last_answer = now
-        self._waiting: list[tuple[float, int, Outgoing]] = []
-        self._count = 0
-        self._ready: list[Outgoing] = []
+        self._outbox = Outbox()
         self._closing = False
 
     # --- in and out --------------------------------------------------------------
@@ -131,8 +111,7 @@ class Listening:
 
     def take(self) -> list[Outgoing]:
         """Return what is to be sent now, in order."""
-        ready, self._ready = self._ready, []
-        return ready
+        return self._outbox.take()
 
     def take_codes(self) -> list[FrameCode]:
         """Return the codes of the frames that arrived since the last time."""
@@ -140,12 +119,11 @@ class Listening:
 
     def next_timer(self) -> float | None:
         """Return when to call :meth:`on_timer`; None when all is over."""
-        if self.ended:
-            return None
-        moments = [due for due, _, _ in self._waiting[:1]]
-        if not self._closing:
-            moments += [self._input_limit, self._answer_limit]
-        return min(moments, default=None)
+        due = self._outbox.next_due
+        if self.ended or self._closing:
+            return due
+        limit = min(self._input_limit, self._answer_limit)
+        return limit if due is None else min(due, limit)
 
     def on_timer(self, now: float) -> None:
         """Let time pass; harmless when it is early."""
@@ -156,6 +134,11 @@ class Listening:
             self._fail("NET-0001", NO_INPUT, now)
         elif now >= self._answer_limit:
             self._fail("NET-0000", NO_ANSWER, now)
+
+    @property
+    def ended(self) -> bool:
+        """Whether the close frame was given out."""
+        return self._outbox.ended
 
     @property
     def _input_limit(self) -> float:
@@ -172,7 +155,7 @@ class Listening:
         for index, phone_audio in enumerate(self._form.convert(audio)):
             ear, segments = self._ears[index], self._segments[index]
             if index == 0:
-                self._listen(len(phone_audio) / 8000, now)
+                self._listen(seconds_of(phone_audio), now)
             for moment in ear.hear(phone_audio):
                 for draft in segments.hear(moment, ear.sounding):
                     self._draft(draft, index)
@@ -209,9 +192,9 @@ class Listening:
             extra=self._extra,
         )
         if result.is_final:
-            self._put(Said(text, result.words), due + self._final_delay)
+            self._outbox.put(Said(text, result.words), due + self._final_delay)
         else:
-            self._put(Said(text), due)
+            self._outbox.put(Said(text), due)
 
     # --- text --------------------------------------------------------------------
 
@@ -256,32 +239,31 @@ class Listening:
         self._say(json.dumps(ordered, separators=(",", ":")), now)
 
     def _finalize(self, channel: int | None, now: float) -> None:
+        enough = self._settings.finalize_answers_from
+        for index in range(len(self._ears)):
+            if channel in (None, index) and self._pending(index) >= enough:
+                self._finish(index, now, from_finalize=True)
+
+    def _pending(self, index: int) -> float:
+        """Seconds of audio that no final has covered."""
+        return self._ears[index].seconds - self._segments[index].final_until
+
+    def _finish(self, index: int, now: float, *, from_finalize: bool) -> float:
+        """End the open segment of a channel; returns when its final is due."""
         due = max(self._heard_until, now) + self._settings.recogniser_delay
-        for index, (ear, segments) in enumerate(
-            zip(self._ears, self._segments, strict=True)
-        ):
-            if channel in (None, index):
-                enough = self._settings.finalize_answers_from
-                rest = list(ear.finish())
-                if segments.pending + sum(0.02 for _ in rest) < enough and not rest:
-                    continue
-                result = segments.finish(rest, from_finalize=True)
-                if result:
-                    self._say_result(result, (index, len(self._ears)), due)
+        rest = list(self._ears[index].finish())
+        result = self._segments[index].finish(rest, from_finalize=from_finalize)
+        if result:
+            self._say_result(result, (index, len(self._ears)), due)
+        return due
 
     def _close_stream(self, now: float) -> None:
-        due = max(self._heard_until, now) + self._settings.recogniser_delay
-        for index, (ear, segments) in enumerate(
-            zip(self._ears, self._segments, strict=True)
-        ):
-            result = segments.finish(list(ear.finish()), from_finalize=False)
-            if result:
-                self._say_result(result, (index, len(self._ears)), due)
-        last = max(
-            [due if self._seconds else now, *(due for due, _, _ in self._waiting)]
-        )
-        self._put(Said(self._epilogue()), last)
-        self._put(Ended(1000, ""), last)
+        due = now
+        for index in range(len(self._ears)):
+            due = self._finish(index, now, from_finalize=False)
+        last = max(due if self._seconds else now, self._outbox.last_due)
+        self._outbox.put(Said(self._epilogue()), last)
+        self._outbox.put(Ended(1000, ""), last)
         self._closing = True
 
     @property
@@ -302,28 +284,21 @@ class Listening:
     # --- what waits to be sent -----------------------------------------------------
 
     def _fail(self, name: str, reason: str, now: float, code: int = 1011) -> None:
-        self._waiting.clear()
+        self._outbox.drop()
         if self._query.debug:
             self._say(encode(ListenError("Closing", reason, name)), now)
         if self._settings.metadata_before_net_close:
             self._say(self._epilogue(), now)
-        self._put(Ended(code, reason), now)
+        self._outbox.put(Ended(code, reason), now)
         self._closing = True
         self._release(now)
 
     def _say(self, text: str, due: float) -> None:
-        self._put(Said(text), due)
-
-    def _put(self, outgoing: Outgoing, due: float) -> None:
-        self._count += 1
-        heapq.heappush(self._waiting, (due, self._count, outgoing))
+        self._outbox.put(Said(text), due)
 
     def _release(self, now: float) -> None:
-        while self._waiting and self._waiting[0][0] <= now and not self.ended:
-            _, _, outgoing = heapq.heappop(self._waiting)
-            self._ready.append(outgoing)
+        if self._outbox.release(now):
             self._last_answer = now
-            self.ended = isinstance(outgoing, Ended)
 
 
 def _segments(query: ListenQuery) -> Segments:

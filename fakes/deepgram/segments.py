@@ -110,6 +110,11 @@ class Segments:
         return self._final(self._end, speech_final=True, from_finalize=from_finalize)
 
     @property
+    def final_until(self) -> float:
+        """Up to which second finals cover the audio."""
+        return self._start
+
+    @property
     def pending(self) -> float:
         """Seconds of audio in the open segment."""
         return self._end - self._start

@@ -11,7 +11,8 @@ from datetime import UTC, datetime
 from aiohttp import web
 
 from fakes.deepgram.errors import EXPOSED, Refusal, refusal_for_status
-from fakes.deepgram.listen import Ended, Listening, Outgoing, Said
+from fakes.deepgram.listen import Listening
+from fakes.deepgram.outbox import Ended, Outgoing, Said
 from fakes.deepgram.query import parse_listen
 from fakes.deepgram.rest import answer_speech
 from fakes.deepgram.settings import DeepgramSettings

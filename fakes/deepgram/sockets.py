@@ -10,7 +10,7 @@ from typing import Generic, Protocol, TypeVar
 
 from aiohttp import ClientConnectionResetError, WSMessage, WSMsgType, web
 
-from fakes.deepgram.listen import Ended
+from fakes.deepgram.outbox import Ended
 from fakes.faults import Close
 from fakes.faulty import Door
 

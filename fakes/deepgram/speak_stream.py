@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
 
-from fakes.deepgram.listen import Ended, Said
+from fakes.deepgram.outbox import Ended, Said
 from fakes.deepgram.settings import DeepgramSettings
 from fakes.deepgram.speak import MODEL_VERSION, SpeakQuery, model_uuid, say
 from fakes.speech import Speech

@@ -128,6 +128,7 @@ class EngineProcess:
             encoding="utf-8",
             errors="replace",
             env={**os.environ, "PYTHONPATH": path},
+            start_new_session=True,  # so that its priority counts against others
         )
         for target in (self._read_errors, self._read_reports):
             thread = threading.Thread(target=target, daemon=True)

@@ -1,0 +1,70 @@
+"""What a protocol core is going to send, each thing at its moment."""
+
+from __future__ import annotations
+
+import heapq
+from typing import NamedTuple, TypeAlias
+
+from fakes.deepgram.hearing import SpokenWord
+
+__all__ = ["Ended", "Outbox", "Outgoing", "Said"]
+
+
+class Said(NamedTuple):
+    """A text message; ``final`` holds the words of a final result, else None."""
+
+    text: str
+    final: tuple[SpokenWord, ...] | None = None
+
+
+class Ended(NamedTuple):
+    """The close frame; nothing follows."""
+
+    code: int
+    reason: str
+
+
+Outgoing: TypeAlias = Said | Ended
+
+
+class Outbox:
+    """Messages that wait for their time; those of the same time keep their order."""
+
+    def __init__(self) -> None:
+        self._waiting: list[tuple[float, int, Outgoing]] = []
+        self._ready: list[Outgoing] = []
+        self._count = 0
+        self.ended = False
+
+    def put(self, outgoing: Outgoing, due: float) -> None:
+        """Send this at ``due``."""
+        self._count += 1
+        heapq.heappush(self._waiting, (due, self._count, outgoing))
+
+    def drop(self) -> None:
+        """Forget what waits."""
+        self._waiting.clear()
+
+    def release(self, now: float) -> bool:
+        """Let go what is due, up to the close frame; returns whether anything was."""
+        before = len(self._ready)
+        while self._waiting and self._waiting[0][0] <= now and not self.ended:
+            _, _, outgoing = heapq.heappop(self._waiting)
+            self._ready.append(outgoing)
+            self.ended = isinstance(outgoing, Ended)
+        return len(self._ready) > before
+
+    def take(self) -> list[Outgoing]:
+        """Return what was let go since the last time."""
+        ready, self._ready = self._ready, []
+        return ready
+
+    @property
+    def next_due(self) -> float | None:
+        """When the next message is due; None when none waits."""
+        return self._waiting[0][0] if self._waiting else None
+
+    @property
+    def last_due(self) -> float:
+        """When the last message is due; minus infinity when none waits."""
+        return max((due for due, _, _ in self._waiting), default=float("-inf"))
