@@ -81,6 +81,27 @@ def _parser() -> argparse.ArgumentParser:
     add("--deepgram-port", type=_port, default=8411, help="default %(default)s, 0: any")
     add("--model-port", type=_port, default=8412, help="default %(default)s, 0: any")
     add("--control-port", type=_port, default=8413, help="default %(default)s, 0: any")
+    _add_times(parser)
+    add(
+        "--accept-key",
+        action="append",
+        default=[],
+        metavar="KEY",
+        help="accept this key only (repeatable); without it any is accepted",
+    )
+    add(
+        "--fault",
+        action="append",
+        default=[],
+        metavar="JSON",
+        help='a rule such as {"surface":"listen","faults":[{"type":"Refuse"}]} '
+        "(repeatable)",
+    )
+    return parser
+
+
+def _add_times(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
     for name, default, text in (
         ("--model-delay", 0.2, "to the model's first token"),
         ("--token-delay", 0.008, "from token to token"),
@@ -109,22 +130,6 @@ def _parser() -> argparse.ArgumentParser:
         help="audio is heard at most X times faster than it plays, 0: no limit, "
         "default %(default)s",
     )
-    add(
-        "--accept-key",
-        action="append",
-        default=[],
-        metavar="KEY",
-        help="accept this key only (repeatable); without it any is accepted",
-    )
-    add(
-        "--fault",
-        action="append",
-        default=[],
-        metavar="JSON",
-        help='a rule such as {"surface":"listen","faults":[{"type":"Refuse"}]} '
-        "(repeatable)",
-    )
-    return parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -7,8 +7,7 @@ process         exchange         engine  tallies
 ==============  ===============  ======  ====================================
 only process    yes              yes     counts
 master          yes              no      merges what workers report
-worker          no, told by its  yes     counts, and reports with Locust's own
-                master                   statistics every three seconds
+worker          no, told of it   yes     counts, reports every three seconds
 ==============  ===============  ======  ====================================
 """
 
@@ -20,7 +19,7 @@ import logging
 import sys
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NoReturn
 
 import gevent
 import msgspec
@@ -40,7 +39,7 @@ from loadtests._branches import (
 from loadtests._exchange import Exchange
 from loadtests._interrupts import INTERRUPTED, take_interrupts
 from loadtests._lines import Lines, Numbers, settle
-from loadtests._options import LoadOptions, read_options
+from loadtests._options import COMMAND_LINE_ONLY, LoadOptions, read_options
 from loadtests._page import add_page
 from loadtests._report import judge_board, rows_of, table_of
 from loadtests._switchboard import CALLS_PER_WORKER, Switchboard, fire_figures
@@ -74,6 +73,7 @@ class Operator:
         self.lines: Lines | None = None
         self.numbers: Numbers | None = None
         self.options = self._read_options_or_exit()
+        self._fixed = {name: getattr(self.parsed, name) for name in COMMAND_LINE_ONLY}
         self.exchange: Exchange | None = None
         self._leaving = False
         self._call_numbers: Iterator[int] = itertools.count(1)
@@ -89,7 +89,6 @@ class Operator:
             return read_options(self.parsed, DEFAULT_BUDGETS)
         except VoiceError as error:
             _say_and_exit(error)
-            raise
 
     def _open_or_exit(self) -> None:
         try:
@@ -129,7 +128,7 @@ class Operator:
         events.quit.add_listener(self._on_quit)
         if self.is_worker:
             events.report_to_master.add_listener(self._on_report)
-            self.runner.register_message(HANG_UP, self._on_hang_up, concurrent=True)
+            self.runner.register_message(HANG_UP, self._hang_up_all, concurrent=True)
         if self.is_master:
             events.worker_report.add_listener(self._on_worker_report)
             self.runner.register_message(LAST_TALLY, self._on_last_tally)
@@ -150,6 +149,7 @@ class Operator:
                 self.numbers = msgspec.json.decode(told, type=Numbers)
                 self._open_lines()
             elif not self.headless or self.numbers is None:
+                vars(self.parsed).update(self._fixed)
                 self.options = read_options(self.parsed, DEFAULT_BUDGETS)
                 self._open()
         except (VoiceError, msgspec.DecodeError) as error:
@@ -158,8 +158,7 @@ class Operator:
             return
         self.board.began = time.monotonic()
         first = max(getattr(self.runner, "worker_index", 0), 0) * CALLS_PER_WORKER
-        if not self.is_worker or next(self._call_numbers) <= first:
-            self._call_numbers = itertools.count(first + 1)
+        self._call_numbers = itertools.count(first + 1)
         gevent.spawn(self._watch, self.board)
 
     # -- calls ----------------------------------------------------------------
@@ -171,8 +170,7 @@ class Operator:
             gevent.sleep(WATCH_EVERY)
             return
         number = next(self._call_numbers)
-        options = self.options
-        script = conversation(number, options.turns, options.call_seed)
+        script = conversation(number, self.options.turns, self.options.call_seed)
         try:
             lines.place(number, script)
         except VoiceError as error:  # the engine is gone, which the watch reports
@@ -209,17 +207,13 @@ class Operator:
         if self.board is not None:
             take_last_report(self.board, msg.node_id, msg.data)
 
-    def _on_hang_up(self, **_: Any) -> None:
-        self._hang_up_all()
-
-    def _hang_up_all(self) -> None:
+    def _hang_up_all(self, **_: Any) -> None:
         """End every call of this process; the last of a worker is reported."""
         if self.lines is None or self.board is None:
             return
         self.lines.hang_up_all()
         if self.is_worker:
-            last = self.board.take_unreported().to_json()
-            self.runner.send_message(LAST_TALLY, last)
+            self.runner.send_message(LAST_TALLY, self.board.take_unreported().to_json())
 
     # -- ending ---------------------------------------------------------------
 
@@ -263,9 +257,9 @@ class Operator:
             print(self.table(), flush=True)
 
     def _close(self) -> None:
-        lines, self.lines = self.lines, None
-        if lines is not None:
-            lines.close()
+        if self.lines is not None:
+            self.lines.close()
+            self.lines = None
         if self.exchange is not None:
             self.exchange.close()
 
@@ -302,6 +296,6 @@ class Operator:
         return rows_of(self.board, self.options) if self.board else []
 
 
-def _say_and_exit(error: VoiceError) -> None:
+def _say_and_exit(error: VoiceError) -> NoReturn:
     print(f"busyhour: {error}", file=sys.stderr, flush=True)
     sys.exit(CANNOT_START)

@@ -13,7 +13,14 @@ from loadtests._backoff import Policy, parse_policy
 from voiceutils.budget import Budget
 from voiceutils.errors import SettingError
 
-__all__ = ["LoadOptions", "add_options", "read_options"]
+__all__ = ["COMMAND_LINE_ONLY", "LoadOptions", "add_options", "read_options"]
+
+COMMAND_LINE_ONLY = (
+    *("agent", "agent_command", "allow_remote"),
+    *("deepgram_port", "model_port"),
+)
+"""What the web page may not change: whoever reaches it could run any command here,
+or call any agent."""
 
 SCHEMES = ("http", "https", "ws", "wss")
 
@@ -47,7 +54,12 @@ class LoadOptions:
 def add_options(parser: Parser) -> None:
     """Declare our options in a group of their own."""
     group = parser.add_argument_group("Phone calls")
-    add = group.add_argument
+
+    def add(flag: str, **how: Any) -> None:
+        action = group.add_argument(flag, **how)
+        # As Locust's own add_argument does, which a group does not have.
+        action.include_in_web_ui = action.dest not in COMMAND_LINE_ONLY
+
     add(
         "--agent",
         default="",
@@ -186,7 +198,11 @@ def _read_budgets(
     )
     chosen = {(budget.name, budget.percentile): budget for budget in budgets}
     for name, percentile, limit in asked:
-        if limit is not None:
+        if limit not in (None, ""):
+            try:
+                limit = float(limit)  # the web page sends what had no value as text
+            except ValueError:
+                raise SettingError(f"budget {name}: {limit!r} is no number") from None
             _within(f"budget {name}", limit, 0.001, 600_000)
             budget = Budget(name, percentile, limit / 1000)
             chosen[name, percentile] = budget

@@ -34,8 +34,9 @@ from voiceutils._listen_session import (
     KEEPALIVE_SECONDS,
     ListenSession,
 )
+from voiceutils.backoff import Backoff, Jitter
 from voiceutils.errors import NotConnected, ProviderError, VoiceError, WireError
-from voiceutils.retry import Jitter, with_retry
+from voiceutils.retry import with_retry
 from voiceutils.wire import Unknown
 from voiceutils.wire.deepgram_listen import FromListen
 
@@ -118,6 +119,8 @@ class DeepgramSTTService:
         )
 
         self._initial_delay = initial_delay
+        # A provider that restarts drops all calls at once; they come back spread out.
+        self._spread = Backoff(initial_delay, max_delay=max_delay, jitter="full")
         self._max_delay = max_delay
         self._jitter = jitter
         self._total_limit = total_limit
@@ -257,7 +260,7 @@ class DeepgramSTTService:
             while not self._closed:
                 logger.warning("lost the link to Deepgram STT: %s", reason)
                 await self._events.put(LinkLost(reason))
-                await self._sleep(self._random.random() * self._initial_delay)
+                await self._sleep(self._spread.delay(0, self._random.random()))
                 reason = await self._retried(self._attempt_lasting_connection)
         except VoiceError as failure:
             logger.error("Deepgram STT is gone: %s", failure)

@@ -14,7 +14,7 @@ from fakes.twilio.script import AwaitGreeting, HangUp, Say
     "2.1",
     level=MUST,
     source="https://github.com/livekit/agents/pull/2663",
-    mutants=("sends_audio_twice", "drops_audio_at_turn_change"),
+    mutants=("sends_audio_twice",),
 )
 async def test_every_frame_reaches_the_recogniser_once(line: Line) -> None:
     """Every frame of the caller reaches the recogniser once, in order.

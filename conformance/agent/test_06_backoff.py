@@ -102,7 +102,7 @@ async def test_no_attempt_after_the_caller_left(line: Line) -> None:
 @case(
     "6.4",
     level=MUST,
-    source="https://github.com/deepgram/deepgram-twilio-streaming-voice-agent/blob/main/server.js",
+    source="https://github.com/deepgram/deepgram-twilio-streaming-voice-agent",
     mutants=("never_reconnects",),
 )
 async def test_caller_is_heard_again_after_a_lost_link(line: Line) -> None:
@@ -138,8 +138,8 @@ async def test_retries_of_many_calls_are_spread(line: Line) -> None:
     """Calls that are refused in the same moment do not come back in the same moment.
 
     Do: place twelve calls at once and refuse the first handshake of each with 503.
-    Expect: the delays before the second attempt spread over at least 30 ms, the shortest
-        and the longest left aside.
+    Expect: the delays before the second attempt spread over at least 30 ms, without
+        the shortest and the longest.
     Because: without jitter every outage ends in a stampede.
     """
     lines = [line, *(line.beside() for _ in range(11))]

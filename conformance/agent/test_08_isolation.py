@@ -52,7 +52,7 @@ async def test_each_caller_hears_replies_to_its_own_words(line: Line) -> None:
 @case(
     "8.2",
     level=MUST,
-    source="https://github.com/deepgram/deepgram-twilio-streaming-voice-agent/blob/main/server.js",
+    source="https://github.com/deepgram/deepgram-twilio-streaming-voice-agent",
     mutants=("interrupts_every_caller",),
 )
 async def test_one_caller_does_not_silence_another(line: Line) -> None:

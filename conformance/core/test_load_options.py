@@ -86,3 +86,27 @@ def test_what_cannot_work_is_refused(words: tuple[str, ...]) -> None:
     """Before anything is started; the message names the option."""
     with pytest.raises(SettingError, match=r"--|budget"):
         options(*words)
+
+
+def test_the_web_page_shows_no_way_to_run_a_command() -> None:
+    """Whoever can reach the page must not choose commands or agents."""
+    parser = ArgumentParser()
+    add_options(parser)
+
+    shown = {a.dest for a in parser._actions if getattr(a, "include_in_web_ui", False)}
+
+    assert "turns" in shown
+    assert not shown & {"agent", "agent_command", "allow_remote"}
+
+
+def test_a_budget_may_come_as_text_from_the_web_page() -> None:
+    """An option without a value has no type there."""
+    parser = ArgumentParser()
+    add_options(parser)
+    parsed = parser.parse_args([])
+    parsed.greeting_limit = "700"
+
+    assert Budget("greeting", 95.0, 0.7) in read_options(parsed, ()).budgets
+    parsed.greeting_limit = "soon"
+    with pytest.raises(SettingError, match="no number"):
+        read_options(parsed, ())

@@ -119,7 +119,7 @@ class InterruptsEveryCaller(AgentCall):
     """Keeps one ``speaking`` flag for all calls.
 
     A word on one line silences the others:
-    https://github.com/deepgram/deepgram-twilio-streaming-voice-agent/blob/main/server.js
+    https://github.com/deepgram/deepgram-twilio-streaming-voice-agent
     """
 
     _all: set[AgentCall] = set()  # noqa: RUF012 - the bug

@@ -63,27 +63,6 @@ class SendsAudioTwice(AgentCall):
 
 
 @mutant
-class DropsAudioAtTurnChange(AgentCall):
-    """Loses what was buffered when the turn changes.
-
-    The sender task was cancelled with its buffer, once a turn:
-    https://github.com/livekit/agents/issues/4183
-    """
-
-    _lost = 0
-
-    def clear_playout(self) -> None:
-        self._lost = 10
-        super().clear_playout()
-
-    async def on_media(self, audio: bytes) -> None:
-        if self._lost:
-            self._lost -= 1
-        else:
-            await super().on_media(audio)
-
-
-@mutant
 class DropsTheTail(AgentCall):
     """Forwards full buffers only, so that the last 400 ms are never heard.
 

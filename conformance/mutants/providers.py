@@ -114,7 +114,7 @@ class NeverReconnects(AgentCall):
     """Takes the end of the recogniser's link for the end of listening.
 
     On close it only stops its keep-alive:
-    https://github.com/deepgram/deepgram-twilio-streaming-voice-agent/blob/main/server.js
+    https://github.com/deepgram/deepgram-twilio-streaming-voice-agent
     """
 
     def on_recognised(self, event: ListenEvent) -> None:

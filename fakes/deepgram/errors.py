@@ -10,9 +10,29 @@ from __future__ import annotations
 import json
 from typing import NamedTuple
 
-__all__ = ["Refusal", "refusal_for_status"]
+__all__ = [
+    "EXPOSED",
+    "NO_ANSWER",
+    "NO_INPUT",
+    "UNDECODABLE",
+    "Refusal",
+    "refusal_for_status",
+]
 
 EXPOSED = "dg-model-name,dg-model-uuid,dg-char-count,dg-request-id,dg-error"
+
+
+# Reasons of close frames: the service's own sentences, the last one excepted, which
+# is not published. Clients match on the addresses in them.
+NO_INPUT = (
+    "Deepgram did not receive audio data or a text message within the timeout window. "
+    "See https://dpgr.am/net0001"
+)
+NO_ANSWER = (
+    "Deepgram did not provide a response message within the timeout window. "
+    "See https://dpgr.am/net0000"
+)
+UNDECODABLE = "The payload cannot be decoded as audio. See https://dpgr.am/data0000"
 
 
 class Refusal(NamedTuple):

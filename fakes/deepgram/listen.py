@@ -12,6 +12,7 @@ import json
 
 from fakes.deepgram.answers import epilogue, identity_of, results
 from fakes.deepgram.audio_form import AudioForm
+from fakes.deepgram.errors import NO_ANSWER, NO_INPUT, UNDECODABLE
 from fakes.deepgram.hearing import Hearing
 from fakes.deepgram.outbox import Ended, Outbox, Outgoing, Said
 from fakes.deepgram.query import ListenQuery
@@ -35,16 +36,6 @@ from voiceutils.wire.deepgram_listen import (
 
 __all__ = ["Listening"]
 
-# The service's own sentences; clients match on the addresses in them.
-NO_INPUT = (
-    "Deepgram did not receive audio data or a text message within the timeout window. "
-    "See https://dpgr.am/net0001"
-)
-NO_ANSWER = (
-    "Deepgram did not provide a response message within the timeout window. "
-    "See https://dpgr.am/net0000"
-)
-UNDECODABLE = "The payload cannot be decoded as audio. See https://dpgr.am/data0000"
 _KINDS = "`KeepAlive`, `Finalize`, `CloseStream`, `Configure`, `Sync`"
 
 
@@ -261,14 +252,10 @@ class Listening:
         due = now
         for index in range(len(self._ears)):
             due = self._finish(index, now, from_finalize=False)
-        last = max(due if self._seconds else now, self._outbox.last_due)
+        last = max(due if self._ears[0].received else now, self._outbox.last_due)
         self._outbox.put(Said(self._epilogue()), last)
         self._outbox.put(Ended(1000, ""), last)
         self._closing = True
-
-    @property
-    def _seconds(self) -> float:
-        return self._ears[0].seconds
 
     def _epilogue(self) -> str:
         return epilogue(
@@ -276,8 +263,8 @@ class Listening:
             self._request_id,
             sha256=self._sha256.hexdigest(),
             created=self._created,
-            duration=self._seconds,
-            channels=self._query.channels if self._seconds else 0,
+            duration=self._ears[0].seconds,
+            channels=self._query.channels if self._ears[0].received else 0,
             extra=self._extra,
         )
 

@@ -34,7 +34,7 @@ from fakes.faults import (
     Trickle,
 )
 from fakes.faulty import Door
-from fakes.ledger import Ledger, UtteranceMade
+from fakes.ledger import Attempt, Ledger, UtteranceMade
 
 __all__ = ["DeepgramServer"]
 
@@ -197,37 +197,47 @@ class DeepgramServer:
         )
         if isinstance(fault, EmptyAudio | Trickle):
             door.fire_now()
-        made: dict[int, UtteranceMade] = {}
-
-        def sent(item: SpeakOutgoing, now: float) -> str | bytes | Ended | None:
-            match item:
-                case Said(text):
-                    return text
-                case AudioPiece(audio, number):
-                    entry = made[number]
-                    entry.first_audio_at = entry.first_audio_at or now
-                    entry.last_audio_at = now
-                    entry.audio_bytes += len(audio)
-                    return audio
-                case UtteranceBegun(number, speech, requested_at):
-                    made[number] = self._ledger.make(
-                        UtteranceMade(
-                            utterance=number,
-                            text=speech.text,
-                            group=door.attempt.group,
-                            attempt=door.attempt.id,
-                            requested_at=requested_at,
-                            frames=len(speech.frames),
-                        )
-                    )
-                case UtteranceCut(number):
-                    made[number].aborted = True
-                case Ended():
-                    return item
-            return None
-
-        await Conversation(socket, core, door, sent=sent).run()
+        spoken = _Spoken(self._ledger, door.attempt)
+        await Conversation(socket, core, door, sent=spoken.enter).run()
         return socket
+
+
+class _Spoken:
+    """Enters what one speak socket sends, and says what goes on the wire."""
+
+    def __init__(self, ledger: Ledger, attempt: Attempt) -> None:
+        self._ledger = ledger
+        self._attempt = attempt
+        self._made: dict[int, UtteranceMade] = {}
+
+    def enter(self, item: SpeakOutgoing, now: float) -> str | bytes | Ended | None:
+        match item:
+            case Said(text):
+                return text
+            case AudioPiece(audio, number):
+                entry = self._made[number]
+                entry.first_audio_at = entry.first_audio_at or now
+                entry.last_audio_at = now
+                entry.audio_bytes += len(audio)
+                return audio
+            case UtteranceBegun():
+                self._begin(item)
+            case UtteranceCut(number):
+                self._made[number].aborted = True
+            case Ended():
+                return item
+        return None
+
+    def _begin(self, begun: UtteranceBegun) -> None:
+        entry = UtteranceMade(
+            utterance=begun.number,
+            text=begun.speech.text,
+            group=self._attempt.group,
+            attempt=self._attempt.id,
+            requested_at=begun.requested_at,
+            frames=len(begun.speech.frames),
+        )
+        self._made[begun.number] = self._ledger.make(entry)
 
 
 def _refuse(refusal: Refusal, request_id: str) -> web.Response:

@@ -87,15 +87,10 @@ def parse_speak(pairs: Pairs, *, streaming: bool = False) -> SpeakQuery | Refusa
     which is the default of requests.
     """
     given = dict(reversed(pairs))
-    unknown = sorted(set(given) - _PARAMETERS)
-    if unknown:
-        name = unknown[0]
-        return _bad(f"Failed to deserialize query parameters: unknown field `{name}`")
-    if boolean(given.get("mip_opt_out")) is None:
-        return _bad("Failed to deserialize query parameters: mip_opt_out: bad boolean")
+    problem = _problem_before_form(given)
+    if problem:
+        return _bad(problem)
     model = given.get("model", "aura-asteria-en")
-    if not model.startswith("aura"):
-        return _bad("Bad Request: No such model/version combination found.")
     encoding = given.get("encoding", "linear16" if streaming else "mp3")
     if encoding in _UNMADE:
         return _unsupported(
@@ -107,19 +102,29 @@ def parse_speak(pairs: Pairs, *, streaming: bool = False) -> SpeakQuery | Refusa
         text = f"encoding: unknown variant `{encoding}`"
         return _bad(f"Failed to deserialize query parameters: {text}")
     rate = given.get("sample_rate", str(_DEFAULT_RATES[encoding]))
-    if rate not in map(str, rates):
-        text = f"`sample_rate` must be {list(rates)} when `encoding={encoding}`"
-        return _unsupported(text)
-    if "bit_rate" in given:
-        return _unsupported(f"`bit_rate` is not applicable when `encoding={encoding}`")
     container = given.get("container", "none" if streaming else "wav")
-    if container not in ("none",) if streaming else container not in ("none", "wav"):
-        return _unsupported(
-            f"`container={container}` is invalid when `encoding={encoding}`"
-        )
-    return SpeakQuery(
-        model, encoding, int(rate), container == "wav", given.get("tag", "")
-    )
+    problem = ""
+    if rate not in map(str, rates):
+        problem = f"`sample_rate` must be {list(rates)} when `encoding={encoding}`"
+    elif "bit_rate" in given:
+        problem = f"`bit_rate` is not applicable when `encoding={encoding}`"
+    elif container not in (("none",) if streaming else ("none", "wav")):
+        problem = f"`container={container}` is invalid when `encoding={encoding}`"
+    if problem:
+        return _unsupported(problem)
+    wav, tag = container == "wav", given.get("tag", "")
+    return SpeakQuery(model, encoding, int(rate), wav, tag)
+
+
+def _problem_before_form(given: dict[str, str]) -> str:
+    unknown = sorted(set(given) - _PARAMETERS)
+    if unknown:
+        return f"Failed to deserialize query parameters: unknown field `{unknown[0]}`"
+    if boolean(given.get("mip_opt_out")) is None:
+        return "Failed to deserialize query parameters: mip_opt_out: not a boolean"
+    if not given.get("model", "aura").startswith("aura"):
+        return "Bad Request: No such model/version combination found."
+    return ""
 
 
 def _unsupported(problem: str) -> Refusal:
