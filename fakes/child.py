@@ -63,6 +63,9 @@ class Child:
                 text=True,
                 errors="replace",
                 env=dict(env),
+                # Ctrl-C on a terminal reaches a whole session. A child must outlive
+                # it, or every call in the air would fail at the very end.
+                start_new_session=True,
             )
         except OSError as error:
             raise SettingError(f"{self.name} cannot be started: {error}") from error

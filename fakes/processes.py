@@ -11,6 +11,7 @@ import shlex
 import socket
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Self
 
 import msgspec
@@ -180,8 +181,14 @@ class AgentProcess(Child):
 
 
 def _environment_for_python() -> dict[str, str]:
-    """Return our environment; modules of the working directory stay importable."""
-    return {**os.environ, "PYTHONUNBUFFERED": "1"}
+    """Return our environment, in which a child finds the packages that we found."""
+    here = str(Path(__file__).resolve().parents[1])
+    paths = [here, *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {
+        **os.environ,
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONPATH": os.pathsep.join(paths),
+    }
 
 
 def _free_port() -> int:

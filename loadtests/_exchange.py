@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import logging
-import os
 import shlex
 import shutil
-import sys
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import msgspec
 
@@ -27,30 +23,6 @@ log = logging.getLogger("busyhour")
 
 PROBE_CALL = 0xFFFFFF
 PROBE_DEADLINE = 15.0
-
-ROOT = str(Path(__file__).resolve().parent.parent)
-
-# Ctrl-C on a terminal reaches every process of its session. Ours must outlive it, or
-# every call in the air would fail at the very end; so they get a session each.
-APART = (
-    *(sys.executable, "-S", "-E", "-c"),
-    "import os, sys; os.setsid(); os.execvp(sys.argv[1], sys.argv[1:])",
-)
-
-
-class _World(WorldProcess):
-    def _launch(self, command: Sequence[str], env: Mapping[str, str]) -> None:
-        super()._launch([*APART, *command], _with_packages(env))
-
-
-class _Agent(AgentProcess):
-    def _launch(self, command: Sequence[str], env: Mapping[str, str]) -> None:
-        super()._launch([*APART, *command], _with_packages(env))
-
-
-def _with_packages(env: Mapping[str, str]) -> dict[str, str]:
-    paths = [ROOT, *filter(None, [env.get("PYTHONPATH")])]
-    return {**env, "PYTHONPATH": os.pathsep.join(paths)}
 
 
 @dataclass
@@ -84,7 +56,7 @@ class Exchange:
 
     def _open(self) -> tuple[str, str]:
         options = self.options
-        world = self._world = _World(
+        world = self._world = WorldProcess(
             deepgram_port=options.deepgram_port,
             model_port=options.model_port,
             model_delay=ModelSettings().first_token_delay + options.model_delay,
@@ -98,7 +70,7 @@ class Exchange:
         command = options.agent_command
         if command and not shutil.which(shlex.split(command)[0]):
             raise SettingError(f"--agent-command {command}: there is no such program")
-        agent = self._agent = _Agent(addresses, command or None)
+        agent = self._agent = AgentProcess(addresses, command or None)
         return agent.start(), addresses.control
 
     def _probe(self, agent: str) -> None:

@@ -8,6 +8,7 @@ import types
 import typing
 from typing import Any, get_args
 
+import msgspec
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -31,6 +32,7 @@ PLAIN = {
     bytes: st.binary(max_size=200),
     object: st.none() | st.booleans() | TEXT | st.lists(TEXT, max_size=2),
     type(None): st.none(),
+    msgspec.UnsetType: st.just(msgspec.UNSET),
 }
 
 

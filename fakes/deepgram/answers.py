@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import msgspec
+from msgspec import UNSET
 
 from fakes.deepgram.hearing import SpokenWord
 from fakes.deepgram.segments import Result
 from fakes.speech.texts import spoken_form
+from voiceutils.wire import encode
 from voiceutils.wire.deepgram_listen import (
     Alternative,
     Channel,
@@ -23,30 +24,6 @@ from voiceutils.wire.deepgram_listen import (
 )
 
 __all__ = ["Identity", "epilogue", "identity_of", "results", "transcript"]
-
-# The order in which the service writes keys; those not listed follow.
-_RESULTS_ORDER = (
-    "type",
-    "channel_index",
-    "duration",
-    "start",
-    "is_final",
-    "speech_final",
-    "channel",
-    "metadata",
-    "from_finalize",
-)
-_METADATA_ORDER = (
-    "type",
-    "transaction_key",
-    "request_id",
-    "sha256",
-    "created",
-    "duration",
-    "channels",
-    "models",
-    "model_info",
-)
 
 
 class Identity(NamedTuple):
@@ -97,12 +74,14 @@ def results(
         duration=f32(result.end - result.start),
         start=f32(result.start),
         is_final=result.is_final,
-        channel=Channel((_alternative(result.words, punctuate=punctuate),)),
         speech_final=result.speech_final,
-        metadata=ResultsMetadata(request_id, identity.info, identity.uuid),
+        channel=Channel((_alternative(result.words, punctuate=punctuate),)),
+        metadata=ResultsMetadata(
+            request_id, identity.info, identity.uuid, dict(extra) if extra else UNSET
+        ),
         from_finalize=result.from_finalize,
     )
-    return _ordered(message, _RESULTS_ORDER, extra)
+    return encode(message)
 
 
 def _alternative(words: tuple[SpokenWord, ...], *, punctuate: bool) -> Alternative:
@@ -149,20 +128,8 @@ def epilogue(
         created=created,
         duration=f32(duration),
         channels=channels,
-        models=(identity.uuid,) if decoded else (),
-        model_info={identity.uuid: identity.info} if decoded else {},
+        models=(identity.uuid,) if decoded else UNSET,
+        model_info={identity.uuid: identity.info} if decoded else UNSET,
+        extra=dict(extra) if extra else UNSET,
     )
-    return _ordered(message, _METADATA_ORDER, extra)
-
-
-def _ordered(
-    message: Results | Metadata, order: tuple[str, ...], extra: Mapping[str, str] | None
-) -> str:
-    content: dict[str, Any] = msgspec.to_builtins(message)
-    if isinstance(message, Metadata):
-        content["transaction_key"] = message.transaction_key
-        content.update({"extra": dict(extra)} if extra else {})
-    elif extra:
-        content["metadata"]["extra"] = dict(extra)
-    ranked = {key: content.pop(key) for key in order if key in content}
-    return msgspec.json.encode(ranked | content).decode()
+    return encode(message)

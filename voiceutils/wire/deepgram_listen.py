@@ -75,11 +75,12 @@ class ModelInfo(msgspec.Struct, frozen=True):
 
 
 class ResultsMetadata(msgspec.Struct, frozen=True):
-    """Which request and model a result belongs to."""
+    """Which request and model a result belongs to; ``extra`` is the query's, back."""
 
     request_id: str
     model_info: ModelInfo
     model_uuid: str
+    extra: dict[str, str] | msgspec.UnsetType = msgspec.UNSET
 
 
 class Results(_Message, frozen=True, kw_only=True, tag="Results"):
@@ -118,17 +119,21 @@ class UtteranceEnd(_Message, frozen=True, tag="UtteranceEnd"):
     last_word_end: float
 
 
-class Metadata(_Message, frozen=True, omit_defaults=True, tag="Metadata"):
-    """The epilogue: once, after CloseStream, before the close frame."""
+class Metadata(_Message, frozen=True, kw_only=True, tag="Metadata"):
+    """The epilogue: once, after CloseStream, before the close frame.
 
+    Without decoded audio ``channels`` is 0, and models are not there.
+    """
+
+    transaction_key: str = "deprecated"
     request_id: str
     sha256: str
     created: str
     duration: float
     channels: int
-    transaction_key: str = "deprecated"
-    models: tuple[str, ...] = ()
-    model_info: dict[str, ModelInfo] = {}
+    models: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
+    model_info: dict[str, ModelInfo] | msgspec.UnsetType = msgspec.UNSET
+    extra: dict[str, str] | msgspec.UnsetType = msgspec.UNSET
 
 
 class ListenError(_Message, frozen=True, tag="Error"):
