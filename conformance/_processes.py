@@ -6,18 +6,11 @@ import sys
 from collections.abc import Mapping
 from typing import Any, cast
 
-import httpx
-import msgspec
-
 from conformance._exchange import CLEAN
-from fakes.addresses import Addresses
-from fakes.processes import AgentProcess, WorldProcess
+from fakes.addresses import USUAL_PORTS, Addresses
+from fakes.processes import AgentProcess, WorldProcess, running_world
 
 __all__ = ["Agents", "Fakes", "start_agents", "start_fakes"]
-
-# An agent that was started by hand has been pointed at the ports of `python -m fakes`.
-DEEPGRAM_PORT, MODEL_PORT, CONTROL_PORT = 8411, 8412, 8413
-KNOWN_CONTROL = f"http://127.0.0.1:{CONTROL_PORT}"
 
 
 class Fakes:
@@ -39,26 +32,16 @@ def start_fakes(*, known_ports: bool) -> Fakes:
     Args:
         known_ports: use those of ``python -m fakes``, or the fakes that are there.
     """
-    if known_ports and (running := _running_fakes()) is not None:
-        return running
+    if known_ports and (running := running_world()) is not None:
+        return Fakes(running, None)
     process = WorldProcess()
     if known_ports:
         process = WorldProcess(
-            deepgram_port=DEEPGRAM_PORT,
-            model_port=MODEL_PORT,
-            control_port=CONTROL_PORT,
+            deepgram_port=USUAL_PORTS.deepgram,
+            model_port=USUAL_PORTS.model,
+            control_port=USUAL_PORTS.control,
         )
     return Fakes(process.start(), process)
-
-
-def _running_fakes() -> Fakes | None:
-    try:
-        answer = httpx.get(f"{KNOWN_CONTROL}/__fakes/addresses", timeout=2.0)
-        answer.raise_for_status()
-        httpx.post(f"{KNOWN_CONTROL}/__fakes/reset", timeout=2.0).raise_for_status()
-    except httpx.HTTPError:
-        return None
-    return Fakes(msgspec.json.decode(answer.content, type=Addresses), None)
 
 
 class Agents:

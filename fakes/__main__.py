@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from fakes.addresses import Addresses
+from fakes.addresses import USUAL_PORTS, Addresses
 from fakes.faults import Rule, decode_rule
 from fakes.world import DeepgramSettings, ModelSettings, World
 from voiceutils.errors import SettingError
@@ -78,9 +78,24 @@ def _parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("--json", action="store_true", help="print one line of JSON, nothing else")
-    add("--deepgram-port", type=_port, default=8411, help="default %(default)s, 0: any")
-    add("--model-port", type=_port, default=8412, help="default %(default)s, 0: any")
-    add("--control-port", type=_port, default=8413, help="default %(default)s, 0: any")
+    add(
+        "--deepgram-port",
+        type=_port,
+        default=USUAL_PORTS.deepgram,
+        help="default %(default)s, 0: any",
+    )
+    add(
+        "--model-port",
+        type=_port,
+        default=USUAL_PORTS.model,
+        help="default %(default)s, 0: any",
+    )
+    add(
+        "--control-port",
+        type=_port,
+        default=USUAL_PORTS.control,
+        help="default %(default)s, 0: any",
+    )
     _add_times(parser)
     add(
         "--accept-key",

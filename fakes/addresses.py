@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import msgspec
 
-__all__ = ["Addresses"]
+__all__ = ["USUAL_PORTS", "Addresses", "Ports"]
+
+
+class Ports(NamedTuple):
+    """One port each on 127.0.0.1."""
+
+    deepgram: int
+    model: int
+    control: int
+
+
+# Of `python -m fakes`; an agent that was started by hand has been pointed at them.
+USUAL_PORTS = Ports(8411, 8412, 8413)
 
 
 class Addresses(msgspec.Struct, frozen=True, kw_only=True):

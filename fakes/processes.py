@@ -14,13 +14,31 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
+import httpx
 import msgspec
 
-from fakes.addresses import Addresses
+from fakes.addresses import USUAL_PORTS, Addresses
 from fakes.child import START_SECONDS, Child
 from voiceutils.errors import NotConnected, SettingError
 
-__all__ = ["AgentProcess", "WorldProcess"]
+__all__ = ["AgentProcess", "WorldProcess", "running_world"]
+
+_ANSWER_SECONDS = 2.0
+
+
+def running_world() -> Addresses | None:
+    """Return the fakes that somebody keeps up on the usual ports; None if nobody does.
+
+    Their ledger and faults are emptied for the new run.
+    """
+    control = f"http://127.0.0.1:{USUAL_PORTS.control}/__fakes"
+    try:
+        with httpx.Client(timeout=_ANSWER_SECONDS, trust_env=False) as client:
+            told = client.get(f"{control}/addresses").raise_for_status()
+            client.post(f"{control}/reset").raise_for_status()
+    except httpx.HTTPError:
+        return None
+    return msgspec.json.decode(told.content, type=Addresses)
 
 
 class WorldProcess(Child):

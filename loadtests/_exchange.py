@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import msgspec
 
+from fakes.addresses import USUAL_PORTS, Addresses, Ports
+from fakes.processes import running_world
 from fakes.twilio.script import HangUp, Pause
 from fakes.world import AgentProcess, ModelSettings, WorldProcess
 from loadtests._backoff import Policy
@@ -20,6 +22,8 @@ from voiceutils.errors import SettingError
 __all__ = ["Exchange"]
 
 log = logging.getLogger("busyhour")
+# Our own questions to the fakes are no news.
+logging.getLogger("httpx").setLevel(logging.WARNING)
 
 PROBE_CALL = 0xFFFFFF
 PROBE_DEADLINE = 15.0
@@ -56,13 +60,7 @@ class Exchange:
 
     def _open(self) -> tuple[str, str]:
         options = self.options
-        world = self._world = WorldProcess(
-            deepgram_port=options.deepgram_port,
-            model_port=options.model_port,
-            model_delay=ModelSettings().first_token_delay + options.model_delay,
-        )
-        world.start()
-        addresses = world.addresses
+        addresses = self._fakes()
         at = f"DEEPGRAM_URL={addresses.deepgram} OPENAI_BASE_URL={addresses.model}"
         log.info("the fakes are at %s", at)
         if options.agent:
@@ -72,6 +70,25 @@ class Exchange:
             raise SettingError(f"--agent-command {command}: there is no such program")
         agent = self._agent = AgentProcess(addresses, command or None)
         return agent.start(), addresses.control
+
+    def _fakes(self) -> Addresses:
+        """Return the fakes that are up for an agent that is, or start some."""
+        options = self.options
+        ports = Ports(options.deepgram_port, options.model_port, 0)
+        if options.agent and ports == Ports(0, 0, 0):
+            if (running := running_world()) is not None:
+                if options.model_delay:
+                    text = "--model-delay: the fakes are up; give it to them"
+                    raise SettingError(f"{text}, python -m fakes --model-delay S")
+                return running
+            ports = USUAL_PORTS
+        self._world = WorldProcess(
+            deepgram_port=ports.deepgram,
+            model_port=ports.model,
+            control_port=ports.control,
+            model_delay=ModelSettings().first_token_delay + options.model_delay,
+        )
+        return self._world.start()
 
     def _probe(self, agent: str) -> None:
         """Place one call that says nothing, so that a wrong address fails at once."""

@@ -116,8 +116,13 @@ def add_options(parser: Parser) -> None:
     add(
         "--call-seed", type=int, default=1, help="what callers say and who meets faults"
     )
-    add("--deepgram-port", type=int, default=0, help="port of the fake Deepgram")
-    add("--model-port", type=int, default=0, help="port of the fake model")
+    add(
+        "--deepgram-port",
+        type=int,
+        default=0,
+        help="of the fakes; 0: the usual one for an --agent, else any",
+    )
+    add("--model-port", type=int, default=0, help="likewise")
     add(
         "--give-up-after",
         type=int,
