@@ -35,10 +35,11 @@ def running_world() -> Addresses | None:
     try:
         with httpx.Client(timeout=_ANSWER_SECONDS, trust_env=False) as client:
             told = client.get(f"{control}/addresses").raise_for_status()
+            addresses = msgspec.json.decode(told.content, type=Addresses)
             client.post(f"{control}/reset").raise_for_status()
-    except httpx.HTTPError:
-        return None
-    return msgspec.json.decode(told.content, type=Addresses)
+    except (httpx.HTTPError, msgspec.DecodeError):
+        return None  # nobody there, or somebody else
+    return addresses
 
 
 class WorldProcess(Child):

@@ -7,7 +7,12 @@ import pytest
 from conformance.selfcheck._virtual import Puppet, place_virtual_call, voiced_speech
 from fakes.call_record import CallRecord
 from fakes.twilio.script import AwaitGreeting, HangUp, Say
-from voiceutils.mulaw import FRAME_BYTES, FRAME_SECONDS, SILENCE_FRAME
+from voiceutils.mulaw import (
+    FRAME_BYTES,
+    FRAME_SECONDS,
+    SILENCE_FRAME,
+    seconds_of,
+)
 
 GREETING = voiced_speech("Hello, how can I help you?", 1)
 REPLY = voiced_speech("It is half past nine.", 2)
@@ -59,6 +64,21 @@ class Early(Answering):
             self.say(self._early, now)
             self._early = b""
         super().heard(voiced, now)
+
+
+class StreamingSilence(Answering):
+    """Never stops sending: silence whenever it has nothing to say."""
+
+    _busy_until = 0.0
+
+    def say(self, audio: bytes, at: float) -> None:
+        self._busy_until = max(self._busy_until, at) + seconds_of(audio)
+        super().say(audio, at)
+
+    def heard(self, voiced: bool, now: float) -> None:
+        super().heard(voiced, now)
+        if now >= self._busy_until:
+            self.say(SILENCE_FRAME, now)
 
 
 class Streaming(Greeting):
@@ -158,6 +178,17 @@ def test_greeting_does_not_hide_a_late_answer() -> None:
     assert record.greeting_after is not None
     assert record.greeting_after <= 2 * ONE_FRAME
     assert gap_of(record) == pytest.approx(4.0, abs=2 * ONE_FRAME)
+
+
+def test_streamed_silence_is_no_speech() -> None:
+    """An agent that sends silence all the time is heard to finish, and to answer.
+
+    Other testers took digital silence for the first audio, or waited for its end.
+    """
+    record = place_virtual_call(StreamingSilence(0.9), ONE_QUESTION)
+
+    assert gap_of(record) == pytest.approx(0.9, abs=2 * ONE_FRAME)
+    assert record.duration < 12  # greeting 4 s, question 1 s, gap and reply 3 s
 
 
 def test_early_silence_is_not_taken_for_the_reply() -> None:
