@@ -30,6 +30,7 @@ from fakes.twilio.dial import fetch_twiml
 from fakes.twilio.phone import place_call
 from fakes.twilio.script import ConversationStep, HangUp, Say
 from fakes.twilio.webhook import CallLeg, voice_webhook
+from voiceutils.budget import LatencyHistogram
 from voiceutils.errors import DeadlineExceeded
 from voiceutils.mulaw import SAMPLE_RATE
 
@@ -66,21 +67,29 @@ class Line:
         call: the caller's number; the audio carries it.
         call_sid: the group under which faults and attempts of the call are kept.
         record: the call's record once :meth:`talk` has returned.
+        lateness: of every frame sent so far, on this line and those beside it.
 
     Args:
         case: number of the case, for its failures.
         agent: address of the agent.
         control: address of the fakes' control interface.
         numbering: where the caller's number comes from.
+        lateness: shared with the line that this one is beside.
     """
 
     def __init__(
-        self, case: str, agent: str, control: str, numbering: Numbering
+        self,
+        case: str,
+        agent: str,
+        control: str,
+        numbering: Numbering,
+        lateness: LatencyHistogram | None = None,
     ) -> None:
         self.call = numbering.take()
         self.call_sid = f"CA{uuid.uuid4().hex}"
         self.agent = agent
         self.record: CallRecord | None = None
+        self.lateness = LatencyHistogram() if lateness is None else lateness
         self._case = case
         self._control = control
         self._numbering = numbering
@@ -97,7 +106,9 @@ class Line:
 
     def beside(self) -> Line:
         """Return another line to the same agent, with a caller of its own."""
-        return Line(self._case, self.agent, self._control, self._numbering)
+        return Line(
+            self._case, self.agent, self._control, self._numbering, self.lateness
+        )
 
     # --- doing -------------------------------------------------------------------
 
@@ -122,6 +133,7 @@ class Line:
             deadline=CALL_DEADLINE,
             patience=SILENCE_LIMIT,
         )
+        self.lateness.merge(LatencyHistogram.from_counts(self.record.lateness))
         return self.record
 
     @asynccontextmanager

@@ -137,27 +137,29 @@ async def test_caller_is_heard_again_after_a_lost_link(line: Line) -> None:
 async def test_retries_of_many_calls_are_spread(line: Line) -> None:
     """Calls that are refused in the same moment do not come back in the same moment.
 
-    Do: place twelve calls at once and refuse the first handshake of each with 503.
-    Expect: the delays before the second attempt spread over at least 30 ms, without
-        the shortest and the longest.
+    Do: place twelve calls at once and refuse three handshakes of each with 503.
+    Expect: the times from the first attempt to the last spread over at least 60 ms,
+        without the shortest and the longest.
     Because: without jitter every outage ends in a stampede.
     """
     lines = [line, *(line.beside() for _ in range(11))]
     try:
         for one in lines:
-            await one.fault("listen", Refuse(503), Nothing())
-        await asyncio.gather(*(one.talk(Pause(1.5), HangUp()) for one in lines))
-        delays = [
-            gap for one in lines for gap in _gaps(await one.attempts("listen"))[:1]
-        ]
+            await one.fault("listen", *(Refuse(503),) * 3, Nothing())
+        await asyncio.gather(*(one.talk(Pause(2.5), HangUp()) for one in lines))
+        seen = [_gaps(await one.attempts("listen")) for one in lines]
+        times = [sum(gaps) for gaps in seen if gaps]
     finally:
         for one in lines[1:]:
             await one.__aexit__()
-    line.expect(len(delays) == 12, "all twelve calls try again", f"{len(delays)} do")
-    inner = sorted(delays)[1:-1]  # one late start would look like jitter
+    line.expect(len(times) == 12, "all twelve calls try again", f"{len(times)} do")
+    # One late start would look like jitter; a busy machine makes some 20 ms of it. Of
+    # simulated agents with 0.25 s, factor 1.5 and equal jitter, 27 of 400 000 stay
+    # below.
+    inner = sorted(times)[1:-1]
     spread = inner[-1] - inner[0]
     line.expect(
-        spread >= 0.030,
-        "delays that spread over at least 30 ms",
-        f"{spread * 1000:.1f} ms, delays around {min(delays):.3f} s",
+        spread >= 0.060,
+        "times that spread over at least 60 ms",
+        f"{spread * 1000:.1f} ms, times from {min(times):.3f} s",
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from conformance._case import MUST, SHOULD, CaseFailed, case
+from conformance._exchange import Verdict
 from conformance._index import README, all_cases, page
 from conformance._line import Line
 
@@ -95,3 +96,16 @@ def test_selector_means_a_chapter_or_a_case(selector: str, wanted: bool) -> None
     found = next(known for known in all_cases() if known.number == "4.1")
 
     assert found.selected_by(selector) is wanted
+
+
+@pytest.mark.parametrize(
+    ("lateness", "surprises", "valid"),
+    [(0.001, True, True), (0.100, False, True), (0.100, True, False)],
+)
+def test_surprise_on_a_busy_machine_is_no_verdict(
+    lateness: float, surprises: bool, valid: bool
+) -> None:
+    """A failure counts only if the phone's own frames were in time."""
+    verdict = Verdict(CaseFailed("4.1", "a", "b"), 9.0, lateness, surprises)
+
+    assert verdict.is_valid is valid
