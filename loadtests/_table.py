@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from textwrap import wrap
 
 from loadtests._backoff import SLACK_EARLY, SLACK_LATE
-from loadtests._tally import Tally
+from loadtests._tally import EXAMPLES, Tally
 from loadtests._verdict import Judged
 from voiceutils.budget import LatencyHistogram, Verdict
 
@@ -134,7 +134,9 @@ def _calls(tally: Tally) -> list[str]:
 
 
 def _examples(tally: Tally, kind: str) -> list[str]:
-    return [f"  call {call}, {text}" for call, text in tally.examples.get(kind, ())]
+    kept = tally.examples.get(kind, ())
+    more = [f"  (the first {EXAMPLES} are shown)"] if len(kept) == EXAMPLES else []
+    return [f"  call {call}, {text}" for call, text in kept] + more
 
 
 def _latencies(tally: Tally, budgets: Sequence[Verdict]) -> list[str]:

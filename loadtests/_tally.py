@@ -20,7 +20,7 @@ from voiceutils.budget import LatencyHistogram
 
 __all__ = ["EXAMPLES", "HISTOGRAMS", "Tally", "tally_call"]
 
-EXAMPLES = 3
+EXAMPLES = 10
 """How many examples of each kind are kept: those of the lowest calls."""
 
 HISTOGRAMS = (
