@@ -11,7 +11,7 @@ import asyncio
 import itertools
 import time
 import uuid
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Self
 
@@ -21,8 +21,9 @@ import msgspec
 from conformance._case import CaseFailed
 from conformance._limits import SILENCE_LIMIT
 from conformance._meddler import Meddler, meddled, unchanged
+from conformance._trace import timed_trace
 from conformance._wiretap import Wiretap
-from fakes.call_record import CallRecord, TurnRecord
+from fakes.call_record import CallRecord
 from fakes.faults import Fault
 from fakes.ledger import Attempt, CallHeard, TurnHeard
 from fakes.speech import number_words
@@ -245,7 +246,7 @@ class Line:
     def expect(self, holds: bool, expected: str, got: str) -> None:
         """Fail the case unless the expectation holds."""
         if not holds:
-            trace = tuple(_trace(self.record)) if self.record else ()
+            trace = tuple(timed_trace(self.record)) if self.record else ()
             raise CaseFailed(self._case, expected, got, trace)
 
     def expect_completed(self) -> CallRecord:
@@ -268,38 +269,3 @@ class Line:
             f"something is heard within {SILENCE_LIMIT:g} s, or the agent hangs up",
             record.cause or "silence",
         )
-
-
-def _trace(record: CallRecord) -> list[str]:
-    """Return the call as timed lines."""
-    moments: list[tuple[float, str]] = []
-    if record.answered_after is not None:
-        moments.append((record.answered_after, "media socket open"))
-    for turn in record.turns:
-        moments += _turn_moments(turn)
-    for utterance in record.utterances:
-        share = f"{utterance.heard} of {utterance.frames} frames"
-        heard = f"heard utterance {utterance.utterance}: {utterance.text!r}"
-        until = f"until {utterance.last_at:.2f}"
-        moments.append((utterance.first_at, f"{heard}, {share}, {until}"))
-    for finding in record.findings:
-        moments.append((finding.at, f"finding {finding.code}: {finding.text}"))
-    cause = f": {record.cause}" if record.cause else ""
-    moments.append((record.duration, f"{record.outcome}{cause}"))
-    return _timed(moments)
-
-
-def _turn_moments(turn: TurnRecord) -> list[tuple[float, str]]:
-    moments: list[tuple[float, str]] = []
-    if turn.spoke_from is not None:
-        how = "barges in" if turn.barge_in else "says"
-        until = "" if turn.spoke_until is None else f" (until {turn.spoke_until:.2f})"
-        text = f"caller {how}, turn {turn.turn}: {turn.said!r}{until}"
-        moments.append((turn.spoke_from, text))
-    if turn.reply_at is not None:
-        moments.append((turn.reply_at, f"reply to turn {turn.turn} begins"))
-    return moments
-
-
-def _timed(moments: Iterable[tuple[float, str]]) -> list[str]:
-    return [f"{at:7.2f}  {text}" for at, text in sorted(moments)]

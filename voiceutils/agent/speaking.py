@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import aclosing
 from typing import Any
@@ -30,7 +31,7 @@ logger = logging.getLogger(__name__)
 NORMAL, FAILED = 1000, 1011  # close codes
 
 
-class SpeakingCall:
+class SpeakingCall(ABC):
     """What one call needs to speak.
 
     Args:
@@ -68,13 +69,13 @@ class SpeakingCall:
         self._tasks: set[asyncio.Task[None]] = set()
         self._reported: set[str] = set()
 
+    @abstractmethod
     def obey(self, commands: list[Command]) -> None:
         """Carry out what the turn machine commands."""
-        raise NotImplementedError
 
+    @abstractmethod
     def set_timer(self) -> None:
         """Have the turn machine called when it wants to be."""
-        raise NotImplementedError
 
     # --- making a turn ------------------------------------------------------------
 
