@@ -8,10 +8,12 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from conformance.core._opening import opening
 from fakes.deepgram.listen import Listening
 from fakes.deepgram.outbox import Outgoing, Said
 from fakes.deepgram.query import ListenQuery
 from fakes.deepgram.settings import DeepgramSettings
+from fakes.faults import Fault
 from fakes.speech import CALLER_UTTERANCES, Speaker, speak
 from voiceutils.mulaw import SILENCE_FRAME
 
@@ -38,17 +40,10 @@ def caller(text: str = SAID, call: int = 4729, turn: int = 1) -> tuple[bytes, ..
 def listening(
     query: ListenQuery = PHONE,
     options: DeepgramSettings = AT_ONCE,
-    **faults: Any,
+    fault: Fault | None = None,
 ) -> Listening:
     """Return a connection opened at 0.0."""
-    return Listening(
-        query,
-        options,
-        request_id="52cc0efe-fa77-4aa7-b79c-0dda09de2f14",
-        created="2026-11-22T19:00:00.000Z",
-        now=0.0,
-        **faults,
-    )
+    return Listening(query, opening(options, fault=fault))
 
 
 def messages(items: list[Outgoing]) -> list[dict[str, Any]]:

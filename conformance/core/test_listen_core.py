@@ -25,6 +25,7 @@ from conformance.core._listening import (
 from fakes.deepgram.answers import transcript
 from fakes.deepgram.outbox import Said
 from fakes.deepgram.settings import DeepgramSettings
+from fakes.faults import LateFinal, NoFinal
 from fakes.speech import CALLER_UTTERANCES, CodedFrame, FrameReader, Speaker, speak
 from fakes.speech.heard import WordsHeard
 from voiceutils.mulaw import SILENCE_FRAME
@@ -229,8 +230,8 @@ def test_speech_started_comes_once_a_burst() -> None:
 def test_faults_withhold_or_delay_finals() -> None:
     """NoFinal leaves the interims; LateFinal moves finals only."""
     audio = b"".join(caller()) + SILENCE_FRAME * 30
-    withheld = messages(stream(listening(finals=False), audio))
-    core = listening(final_delay=2.0)
+    withheld = messages(stream(listening(fault=NoFinal()), audio))
+    core = listening(fault=LateFinal(2.0))
     early = messages(stream(core, audio, close=False))
     core.on_timer(len(audio) / 8000 + 2.1)
 

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from conformance.core._opening import opening
 from fakes.deepgram.errors import Refusal
-from fakes.deepgram.outbox import Ended, Said
+from fakes.deepgram.outbox import AudioPiece, Ended, Said, UtteranceCut
 from fakes.deepgram.settings import DeepgramSettings
 from fakes.deepgram.speak import (
     SpeakQuery,
@@ -18,7 +19,8 @@ from fakes.deepgram.speak import (
     say,
     wav_header,
 )
-from fakes.deepgram.speak_stream import AudioPiece, Speaking, UtteranceCut
+from fakes.deepgram.speak_stream import Speaking
+from fakes.faults import EmptyAudio, Fault, Trickle
 from fakes.speech import CodedFrame, FrameReader, Speaker, WordsHeard
 from voiceutils.mulaw import to_linear16
 
@@ -26,17 +28,11 @@ TEXT = "Hello, you have reached the busy hour line."
 SETTINGS = DeepgramSettings()
 
 
-def speaking(**options: Any) -> Speaking:
+def speaking(
+    settings: DeepgramSettings = SETTINGS, fault: Fault | None = None
+) -> Speaking:
     """Return a connection opened at 0.0."""
-    settings = options.pop("settings", SETTINGS)
-    return Speaking(
-        SpeakQuery("aura-2-thalia-en"),
-        settings,
-        request_id="id",
-        now=0.0,
-        new_number=itertools.count(1).__next__,
-        **options,
-    )
+    return Speaking(SpeakQuery("aura-2-thalia-en"), opening(settings, fault=fault))
 
 
 def command(kind: str, **fields: str) -> str:
@@ -97,7 +93,7 @@ def test_audio_is_paced() -> None:
 
 def test_trickle_slows_the_audio() -> None:
     """With a second for a second, audio comes in real time."""
-    core = speaking(seconds_a_second=1.0)
+    core = speaking(fault=Trickle(1.0))
     core.receive(command("Speak", text=TEXT), 0.0)
     core.receive(command("Flush"), 0.0)
     core.on_timer(0.1)
@@ -219,7 +215,7 @@ def test_close_and_the_end_of_life() -> None:
 
 def test_empty_audio_fault_is_flushed_without_audio() -> None:
     """The fault EmptyAudio leaves Flushed alone."""
-    core = speaking(silent=True)
+    core = speaking(fault=EmptyAudio())
     core.take()
     core.receive(command("Speak", text=TEXT), 0.0)
     core.receive(command("Flush"), 0.0)

@@ -12,12 +12,13 @@ import json
 
 from fakes.deepgram.answers import epilogue, identity_of, results
 from fakes.deepgram.audio_form import AudioForm
-from fakes.deepgram.errors import NO_ANSWER, NO_INPUT, UNDECODABLE
+from fakes.deepgram.errors import NO_ANSWER, NO_INPUT, UNDECODABLE, Refusal
 from fakes.deepgram.hearing import Hearing
 from fakes.deepgram.outbox import Ended, Outbox, Outgoing, Said
-from fakes.deepgram.query import ListenQuery
+from fakes.deepgram.query import ListenQuery, parse_listen
 from fakes.deepgram.segments import Draft, Onset, Result, Segments
-from fakes.deepgram.settings import DeepgramSettings
+from fakes.deepgram.surface import Opening
+from fakes.faults import LateFinal, NoFinal
 from fakes.speech import FrameCode
 from voiceutils.errors import WireError
 from voiceutils.mulaw import seconds_of
@@ -34,9 +35,15 @@ from voiceutils.wire.deepgram_listen import (
     f32,
 )
 
-__all__ = ["Listening"]
+__all__ = ["Listening", "open_listen"]
 
 _KINDS = "`KeepAlive`, `Finalize`, `CloseStream`, `Configure`, `Sync`"
+
+
+def open_listen(opening: Opening) -> Listening | Refusal:
+    """Open a connection, or say why not."""
+    query = parse_listen(opening.pairs, opening.settings)
+    return query if isinstance(query, Refusal) else Listening(query, opening)
 
 
 class Listening:
@@ -44,31 +51,17 @@ class Listening:
 
     Args:
         query: what the client asked for.
-        settings: how the service behaves.
-        request_id: as in the handshake.
-        created: wall time of the opening, ISO 8601 with milliseconds and Z.
-        now: when the connection opened.
-        finals: False withholds every final (a fault).
-        final_delay: seconds by which finals are late (a fault).
+        opening: of the connection; :class:`NoFinal` and :class:`LateFinal` count.
     """
 
-    def __init__(
-        self,
-        query: ListenQuery,
-        settings: DeepgramSettings,
-        *,
-        request_id: str,
-        created: str,
-        now: float,
-        finals: bool = True,
-        final_delay: float = 0.0,
-    ) -> None:
+    def __init__(self, query: ListenQuery, opening: Opening) -> None:
+        fault = opening.fault
         self._query = query
-        self._settings = settings
-        self._request_id = request_id
-        self._created = created
-        self._finals = finals
-        self._final_delay = final_delay
+        self._settings = opening.settings
+        self._request_id = opening.request_id
+        self._created = opening.created
+        self._finals = not isinstance(fault, NoFinal)
+        self._final_delay = fault.seconds if isinstance(fault, LateFinal) else 0.0
         self._identity = identity_of(query.model)
         pairs = (pair.partition(":") for pair in query.extra)
         self._extra = {key: value for key, _, value in pairs}
@@ -78,8 +71,9 @@ class Listening:
         self._ears = [Hearing() for _ in range(self._form.heard_channels)]
         self._segments = [_segments(query) for _ in self._ears]
         self._sha256 = hashlib.sha256()
-        self._heard_until = now  # when the audio so far will have been listened to
-        self._last_input = self._last_answer = now
+        # When the audio so far will have been listened to.
+        self._heard_until = opening.now
+        self._last_input = self._last_answer = opening.now
         self._outbox = Outbox()
         self._closing = False
 

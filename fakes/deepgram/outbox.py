@@ -6,8 +6,17 @@ import heapq
 from typing import NamedTuple, TypeAlias
 
 from fakes.deepgram.hearing import SpokenWord
+from fakes.speech import Speech
 
-__all__ = ["Ended", "Outbox", "Outgoing", "Said"]
+__all__ = [
+    "AudioPiece",
+    "Ended",
+    "Outbox",
+    "Outgoing",
+    "Said",
+    "UtteranceBegun",
+    "UtteranceCut",
+]
 
 
 class Said(NamedTuple):
@@ -24,7 +33,28 @@ class Ended(NamedTuple):
     reason: str
 
 
-Outgoing: TypeAlias = Said | Ended
+class UtteranceBegun(NamedTuple):
+    """An utterance was made; nothing of it was sent yet. Not sent, only entered."""
+
+    number: int
+    speech: Speech
+    requested_at: float
+
+
+class AudioPiece(NamedTuple):
+    """A binary message with a piece of one utterance."""
+
+    audio: bytes
+    utterance: int
+
+
+class UtteranceCut(NamedTuple):
+    """The rest of an utterance will not be sent. Not sent, only entered."""
+
+    number: int
+
+
+Outgoing: TypeAlias = Said | Ended | AudioPiece | UtteranceBegun | UtteranceCut
 
 
 class Outbox:

@@ -7,37 +7,29 @@ import time
 import uuid
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from functools import partial
 
 from aiohttp import web
 
 from fakes.deepgram.errors import EXPOSED, Refusal, refusal_for_status
-from fakes.deepgram.listen import Listening
-from fakes.deepgram.outbox import Ended, Outgoing, Said
-from fakes.deepgram.query import parse_listen
+from fakes.deepgram.listen import open_listen
 from fakes.deepgram.rest import answer_speech
 from fakes.deepgram.settings import DeepgramSettings
 from fakes.deepgram.sockets import Conversation
-from fakes.deepgram.speak import parse_speak
-from fakes.deepgram.speak_stream import (
-    AudioPiece,
-    Speaking,
-    SpeakOutgoing,
-    UtteranceBegun,
-    UtteranceCut,
-)
-from fakes.faults import (
-    EmptyAudio,
-    FaultDesk,
-    LateFinal,
-    NoFinal,
-    Refuse,
-    Trickle,
-)
+from fakes.deepgram.speak_stream import open_speak
+from fakes.deepgram.surface import Opener, Opening
+from fakes.faults import EmptyAudio, FaultDesk, LateFinal, NoFinal, Refuse, Trickle
 from fakes.faulty import Door
-from fakes.ledger import Attempt, Ledger, UtteranceMade
+from fakes.ledger import Ledger
 
 __all__ = ["DeepgramServer"]
 
+_SOCKETS: dict[str, tuple[str, Opener]] = {
+    "/v1/listen": ("listen", open_listen),
+    "/v1/speak": ("speak", open_speak),
+}
+# Faults that a core carries out itself.
+_OF_THE_CORE = (NoFinal, LateFinal, EmptyAudio, Trickle)
 _LARGEST_BODY = 2 * 1024 * 1024
 _NOT_FOUND = Refusal(404, "NOT_FOUND", "Not found.")
 _NO_METHOD = Refusal(405, "METHOD_NOT_ALLOWED", "Method not allowed.")
@@ -72,12 +64,12 @@ class DeepgramServer:
         request_id = str(uuid.uuid4())
         path = request.path.rstrip("/")
         upgrade = request.headers.get("upgrade", "").lower() == "websocket"
-        if path.endswith("/v1/listen") and upgrade:
-            door = self._knock("listen", request, now)
-            return await self._serve(door, self._listen, request_id)
-        if path.endswith("/v1/speak") and upgrade:
-            door = self._knock("speak", request, now)
-            return await self._serve(door, self._speak, request_id)
+        for ending, (surface, opener) in _SOCKETS.items():
+            if upgrade and path.endswith(ending):
+                door = self._knock(surface, request, now)
+                return await self._serve(
+                    door, partial(self._socket, opener), request_id
+                )
         if path.endswith("/v1/speak") and request.method == "POST":
             door = self._knock("speak_rest", request, now)
             return await self._serve(door, self._speak_rest, request_id)
@@ -131,113 +123,27 @@ class DeepgramServer:
         door.refuse(refusal.status, refusal.retry_after)
         return _refuse(refusal, request_id)
 
-    # --- WebSockets ----------------------------------------------------------------
-
-    async def _listen(self, door: Door, request_id: str) -> web.StreamResponse:
-        query = parse_listen(list(door.request.query.items()), self._settings)
-        if isinstance(query, Refusal):
-            return self._turn_away(door, query, request_id)
-        socket = await _upgrade(door.request, request_id)
-        fault = door.fault
-        late = fault.seconds if isinstance(fault, LateFinal) else 0.0
-        core = Listening(
-            query,
-            self._settings,
+    async def _socket(
+        self, opener: Opener, door: Door, request_id: str
+    ) -> web.StreamResponse:
+        opening = Opening(
+            pairs=list(door.request.query.items()),
+            settings=self._settings,
             request_id=request_id,
             created=_wall_time(),
-            now=door.accept(),
-            finals=not isinstance(fault, NoFinal),
-            final_delay=late,
-        )
-        if isinstance(fault, NoFinal | LateFinal):
-            door.fire_now()
-        attempt = door.attempt
-
-        def heard(message: bytes | str, _: float) -> None:
-            if isinstance(message, bytes) and message:
-                attempt.messages += 1
-                attempt.audio_bytes += len(message)
-                attempt.longest_message = max(attempt.longest_message, len(message))
-
-        def sent(item: Outgoing, now: float) -> str | Ended | None:
-            if isinstance(item, Said):
-                self._enter_final(item, now)
-                return item.text
-            return item
-
-        def codes(now: float) -> None:
-            self._ledger.hear(attempt, core.take_codes(), now)
-
-        talk = Conversation(socket, core, door, heard=heard, sent=sent, after=codes)
-        await talk.run()
-        return socket
-
-    def _enter_final(self, said: Said, now: float) -> None:
-        turns: dict[tuple[int, int], list[str]] = {}
-        for word in said.final or ():
-            if word.call is not None and word.turn is not None:
-                turns.setdefault((word.call, word.turn), []).append(word.text)
-        for (call, turn), words in turns.items():
-            self._ledger.finalise(call, turn, words, now)
-
-    async def _speak(self, door: Door, request_id: str) -> web.StreamResponse:
-        query = parse_speak(list(door.request.query.items()), streaming=True)
-        if isinstance(query, Refusal):
-            return self._turn_away(door, query, request_id)
-        socket = await _upgrade(door.request, request_id)
-        fault = door.fault
-        core = Speaking(
-            query,
-            self._settings,
-            request_id=request_id,
-            now=door.accept(),
+            now=time.monotonic(),
             new_number=self._ledger.new_utterance_number,
-            silent=isinstance(fault, EmptyAudio),
-            seconds_a_second=fault.seconds if isinstance(fault, Trickle) else None,
+            fault=door.fault,
         )
-        if isinstance(fault, EmptyAudio | Trickle):
+        core = opener(opening)
+        if isinstance(core, Refusal):
+            return self._turn_away(door, core, request_id)
+        socket = await _upgrade(door.request, request_id)
+        door.accept()
+        if isinstance(door.fault, _OF_THE_CORE):
             door.fire_now()
-        spoken = _Spoken(self._ledger, door.attempt)
-        await Conversation(socket, core, door, sent=spoken.enter).run()
+        await Conversation(socket, core, door, self._ledger).run()
         return socket
-
-
-class _Spoken:
-    """Enters what one speak socket sends, and says what goes on the wire."""
-
-    def __init__(self, ledger: Ledger, attempt: Attempt) -> None:
-        self._ledger = ledger
-        self._attempt = attempt
-        self._made: dict[int, UtteranceMade] = {}
-
-    def enter(self, item: SpeakOutgoing, now: float) -> str | bytes | Ended | None:
-        match item:
-            case Said(text):
-                return text
-            case AudioPiece(audio, number):
-                entry = self._made[number]
-                entry.first_audio_at = entry.first_audio_at or now
-                entry.last_audio_at = now
-                entry.audio_bytes += len(audio)
-                return audio
-            case UtteranceBegun():
-                self._begin(item)
-            case UtteranceCut(number):
-                self._made[number].aborted = True
-            case Ended():
-                return item
-        return None
-
-    def _begin(self, begun: UtteranceBegun) -> None:
-        entry = UtteranceMade(
-            utterance=begun.number,
-            text=begun.speech.text,
-            group=self._attempt.group,
-            attempt=self._attempt.id,
-            requested_at=begun.requested_at,
-            frames=len(begun.speech.frames),
-        )
-        self._made[begun.number] = self._ledger.make(entry)
 
 
 def _refuse(refusal: Refusal, request_id: str) -> web.Response:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable
-from typing import Generic, Protocol, TypeVar
 
 from aiohttp import ClientConnectionResetError, WSMessage, WSMsgType, web
 
-from fakes.deepgram.outbox import Ended
+from fakes.deepgram.bookkeeping import Bookkeeper
+from fakes.deepgram.outbox import Ended, Outgoing
+from fakes.deepgram.surface import Core
 from fakes.faults import Close
 from fakes.faulty import Door
+from fakes.ledger import Ledger
 
 __all__ = ["Conversation"]
 
@@ -22,55 +23,25 @@ CLOSE_SECONDS = 2.0
 _NO_CODE = 1005
 _NO_FRAME = 1006
 
-O = TypeVar("O")  # noqa: E741 - what a core gives out
 
-
-class Core(Protocol[O]):
-    """What both cores have."""
-
-    def receive(self, message: bytes | str, now: float) -> None:
-        """Take one frame."""
-
-    def take(self) -> list[O]:
-        """Return what is to be sent now."""
-
-    def next_timer(self) -> float | None:
-        """Return when to call ``on_timer``."""
-
-    def on_timer(self, now: float) -> None:
-        """Let time pass."""
-
-
-class Conversation(Generic[O]):
+class Conversation:
     """One accepted WebSocket and its core.
 
     Args:
         socket: prepared already.
         core: the protocol.
         door: the attempt, with its fault.
-        sent: called with each thing the core gave out, when its turn has come;
-            returns what goes on the wire, or None.
-        heard: called with each frame of the client and its moment, before the core.
-        after: called after the core has taken it.
+        ledger: where everything is entered.
     """
 
     def __init__(
-        self,
-        socket: web.WebSocketResponse,
-        core: Core[O],
-        door: Door,
-        *,
-        sent: Callable[[O, float], str | bytes | Ended | None],
-        heard: Callable[[bytes | str, float], None] = lambda _message, _now: None,
-        after: Callable[[float], None] = lambda _now: None,
+        self, socket: web.WebSocketResponse, core: Core, door: Door, ledger: Ledger
     ) -> None:
         self._socket = socket
         self._core = core
         self._door = door
-        self._heard = heard
-        self._after = after
-        self._sent = sent
-        self._unsent: deque[O | Ended] = deque()
+        self._book = Bookkeeper(ledger, door.attempt)
+        self._unsent: deque[Outgoing] = deque()
         self._something = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
         self._ending = False
@@ -100,9 +71,8 @@ class Conversation(Generic[O]):
             now = time.monotonic()
             if message.type not in (WSMsgType.TEXT, WSMsgType.BINARY):
                 return
-            self._heard(message.data, now)
             self._core.receive(message.data, now)
-            self._after(now)
+            self._book.received(message.data, self._core.take_codes(), now)
             self._pump()
 
     def _pump(self) -> None:
@@ -144,23 +114,19 @@ class Conversation(Generic[O]):
         except (ConnectionError, ClientConnectionResetError, RuntimeError):
             return  # the reader sees the end, too
 
-    async def _send(self, item: O | Ended) -> bool:
+    async def _send(self, item: Outgoing) -> bool:
         """Send one thing; returns whether it was the last."""
         if self._door.silent:
             return False
         now = time.monotonic()
-        content = item if isinstance(item, Ended) else self._sent(item, now)
+        content = self._book.sending(item, now)
         if content is None:
             return False
-        attempt = self._door.attempt
         if isinstance(content, Ended):
             self._door.end("fake", content.code)
             await self._goodbye(content)
             return True
-        if attempt.first_answer_at is None:
-            attempt.first_answer_at = now
         if isinstance(content, bytes):
-            attempt.audio_bytes += len(content)
             await self._socket.send_bytes(content)
         else:
             await self._socket.send_str(content)

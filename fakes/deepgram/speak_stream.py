@@ -8,13 +8,26 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Callable
-from typing import NamedTuple, TypeAlias
 
-from fakes.deepgram.outbox import Ended, Said
-from fakes.deepgram.settings import DeepgramSettings
-from fakes.deepgram.speak import MODEL_VERSION, SpeakQuery, model_uuid, say
-from fakes.speech import Speech
+from fakes.deepgram.errors import Refusal
+from fakes.deepgram.outbox import (
+    AudioPiece,
+    Ended,
+    Outgoing,
+    Said,
+    UtteranceBegun,
+    UtteranceCut,
+)
+from fakes.deepgram.speak import (
+    MODEL_VERSION,
+    SpeakQuery,
+    model_uuid,
+    parse_speak,
+    say,
+)
+from fakes.deepgram.surface import Opening
+from fakes.faults import EmptyAudio, Trickle
+from fakes.speech import FrameCode, Speech
 from voiceutils.errors import WireError
 from voiceutils.wire import Unknown, encode
 from voiceutils.wire.deepgram_speak import (
@@ -28,7 +41,7 @@ from voiceutils.wire.deepgram_speak import (
     decode_from_client,
 )
 
-__all__ = ["AudioPiece", "SpeakOutgoing", "Speaking", "UtteranceBegun", "UtteranceCut"]
+__all__ = ["Speaking", "open_speak"]
 
 # The prose of these closes is not published; the codes are.
 _BINARY = (1003, "Binary messages are not supported. MESSAGE-0000")
@@ -40,28 +53,10 @@ _TOO_OLD = (1011, "The connection reached its time limit. NET-0003")
 MINUTE = 60.0
 
 
-class UtteranceBegun(NamedTuple):
-    """An utterance was made; nothing of it was sent yet."""
-
-    number: int
-    speech: Speech
-    requested_at: float
-
-
-class AudioPiece(NamedTuple):
-    """A binary message with a piece of one utterance."""
-
-    audio: bytes
-    utterance: int
-
-
-class UtteranceCut(NamedTuple):
-    """The rest of an utterance will not be sent."""
-
-    number: int
-
-
-SpeakOutgoing: TypeAlias = Said | Ended | AudioPiece | UtteranceBegun | UtteranceCut
+def open_speak(opening: Opening) -> Speaking | Refusal:
+    """Open a connection, or say why not."""
+    query = parse_speak(opening.pairs, streaming=True)
+    return query if isinstance(query, Refusal) else Speaking(query, opening)
 
 
 class Speaking:
@@ -69,43 +64,31 @@ class Speaking:
 
     Args:
         query: the form of speech asked for.
-        settings: how the service behaves.
-        request_id: as in the handshake.
-        now: when the connection opened.
-        new_number: gives each utterance its number.
-        silent: every flush gives no audio (a fault).
-        seconds_a_second: seconds for a second of audio, instead of the usual pace.
+        opening: of the connection; :class:`EmptyAudio` and :class:`Trickle` count.
     """
 
-    def __init__(
-        self,
-        query: SpeakQuery,
-        settings: DeepgramSettings,
-        *,
-        request_id: str,
-        now: float,
-        new_number: Callable[[], int],
-        silent: bool = False,
-        seconds_a_second: float | None = None,
-    ) -> None:
+    def __init__(self, query: SpeakQuery, opening: Opening) -> None:
+        fault = opening.fault
         self.ended = False
         self._query = query
-        self._settings = settings
-        self._new_number = new_number
-        self._silent = silent
-        pace = settings.speech_pace
-        self._pace = 1 / pace if seconds_a_second is None else seconds_a_second
-        self._dies_at = now + settings.speak_lifetime
+        self._settings = opening.settings
+        self._new_number = opening.new_number
+        self._silent = isinstance(fault, EmptyAudio)
+        self._pace = 1 / opening.settings.speech_pace
+        if isinstance(fault, Trickle):
+            self._pace = fault.seconds  # for a second of audio
+        now = opening.now
+        self._dies_at = now + opening.settings.speak_lifetime
         self._text: list[str] = []
-        self._waiting: deque[tuple[float, SpeakOutgoing]] = deque()
+        self._waiting: deque[tuple[float, Outgoing]] = deque()
         self._busy_until = now
         self._sequence = 0
         self._flushes: deque[float] = deque()
         self._characters: deque[tuple[float, int]] = deque()
         metadata = Metadata(
-            request_id, query.model, MODEL_VERSION, model_uuid(query.model)
+            opening.request_id, query.model, MODEL_VERSION, model_uuid(query.model)
         )
-        self._ready: list[SpeakOutgoing] = [Said(encode(metadata))]
+        self._ready: list[Outgoing] = [Said(encode(metadata))]
 
     def receive(self, message: bytes | str, now: float) -> None:
         """Take one frame of the client; a closed connection ignores it."""
@@ -132,10 +115,14 @@ class Speaking:
             case Unknown():
                 self._end(*_JUNK)
 
-    def take(self) -> list[SpeakOutgoing]:
+    def take(self) -> list[Outgoing]:
         """Return what is to be sent now, in order."""
         ready, self._ready = self._ready, []
         return ready
+
+    def take_codes(self) -> list[FrameCode]:
+        """Return nothing: a speech service hears nothing."""
+        return []
 
     def next_timer(self) -> float | None:
         """Return when to call :meth:`on_timer`; None when all is over."""

@@ -1,0 +1,30 @@
+"""Opens connections to the fake Deepgram in virtual time, at 0.0."""
+
+from __future__ import annotations
+
+import itertools
+
+from fakes.deepgram.query import Pairs
+from fakes.deepgram.settings import DeepgramSettings
+from fakes.deepgram.surface import Opening
+from fakes.faults import Fault, Nothing
+
+__all__ = ["opening"]
+
+
+def opening(
+    settings: DeepgramSettings | None = None,
+    *,
+    pairs: Pairs = (),
+    fault: Fault | None = None,
+) -> Opening:
+    """Return a handshake that passed the door at 0.0."""
+    return Opening(
+        pairs=pairs,
+        settings=settings or DeepgramSettings(),
+        request_id="52cc0efe-fa77-4aa7-b79c-0dda09de2f14",
+        created="2026-11-22T19:00:00.000Z",
+        now=0.0,
+        new_number=itertools.count(1).__next__,
+        fault=fault or Nothing(),
+    )
