@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from http import HTTPStatus
@@ -69,14 +70,15 @@ class TinyAgent:
 
 
 @asynccontextmanager
-async def tiny_agent() -> AsyncIterator[TinyAgent]:
+async def tiny_agent(tls: ssl.SSLContext | None = None) -> AsyncIterator[TinyAgent]:
     """Serve an agent on a free port of this machine."""
     agent = TinyAgent()
     async with serve(
-        agent.serve, "127.0.0.1", 0, process_request=agent.process
+        agent.serve, "127.0.0.1", 0, process_request=agent.process, ssl=tls
     ) as server:
         agent.port = next(iter(server.sockets)).getsockname()[1]
-        agent.url = f"ws://127.0.0.1:{agent.port}/media"
+        scheme = "ws" if tls is None else "wss"
+        agent.url = f"{scheme}://127.0.0.1:{agent.port}/media"
         yield agent
 
 

@@ -61,11 +61,13 @@ async def test_a_detour_keeps_host_and_signature() -> None:
     async with tiny_agent() as agent, webhook(twiml(public)) as (url, heads):
         port = url.split(":")[2].split("/")[0]
         via = {"agent.example": f"127.0.0.1:{agent.port}", "h": f"127.0.0.1:{port}"}
-        record = await place_call("https://h/voice", SHORT, call=1, connect=via)
+        record = await place_call(
+            "https://h/voice", SHORT, call=1, auth_token="t", connect=via
+        )
     assert record.cause == ""
     assert b"\r\nhost: h\r\n" in heads[0].lower()
     assert agent.upgrades[0]["host"] == "agent.example"
-    assert agent.upgrades[0]["x-twilio-signature"] == sign("", public)
+    assert agent.upgrades[0]["x-twilio-signature"] == sign("t", public)
 
 
 async def test_a_query_string_never_reaches_the_agent() -> None:

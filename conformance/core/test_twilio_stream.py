@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import Any
 
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from fakes.twilio.party import Step
 from fakes.twilio.stream import CloseSocket, MediaStream, Settings, StreamState
 from fakes.twilio.webhook import CallLeg
-from voiceutils.mulaw import SILENCE_FRAME
+from voiceutils.mulaw import SILENCE_FRAME, is_voiced
 from voiceutils.wire import encode
 from voiceutils.wire import twilio as wire
 
@@ -301,3 +302,75 @@ def test_a_vanished_agent_and_a_broken_protocol_end_the_stream() -> None:
     broken.protocol_error("reserved bits must be 0", 0.5)
     assert [f.code for f in broken.findings] == ["31924"]
     assert "reserved bits" in broken.end
+
+
+def test_a_clean_close_is_an_error_where_that_is_wanted() -> None:
+    """Not documented, hence a setting."""
+    stream, _ = opened(strict_close_error=True)
+    stream.agent_closed(1000, 0.5)
+    assert (stream.end_code, [f.code for f in stream.findings]) == ("31921", ["31921"])
+    assert stream.closed_politely
+
+
+def test_half_open_is_silence_without_an_end() -> None:
+    """Neither stop nor close, and nobody reads any more."""
+    stream, party = opened(Step(hang_up="half_open"))
+    _run(stream, 1)
+    assert stream.take() == [CloseSocket(1006, silent=True)]
+    stream.receive("{", 0.1)
+    _run(stream, 5, start=2)
+    assert (stream.findings, stream.next_timer(), len(party.heard)) == ([], None, 1)
+
+
+@pytest.mark.parametrize("consumes", [False, True])
+def test_what_an_agent_does_not_read_is_discarded_and_only_time_passes(
+    consumes: bool,
+) -> None:
+    """31930 once; the numbers close up unless the setting leaves the hole."""
+    stream, _ = opened(drop_consumes_numbers=consumes)
+    _run(stream, 1)
+    stream.congested = True
+    _run(stream, 3, start=2)
+    stream.receive(_agent(stream, "mark", mark={"name": "m"}), 0.08)
+    stream.congested = False
+    _run(stream, 1, start=5)
+    before, mark, after = _messages(stream)
+    hole = 3 if consumes else 0
+    assert int(mark["sequenceNumber"]) == int(before["sequenceNumber"]) + 1 + hole
+    assert int(after["media"]["chunk"]) == int(before["media"]["chunk"]) + 1 + hole
+    first, last = (int(m["media"]["timestamp"]) for m in (before, after))
+    assert last - first == 80
+    assert [f.code for f in stream.findings] == ["31930"]
+
+
+def test_a_start_up_burst_is_discarded_too_when_nobody_reads() -> None:
+    """A second at a time, so that the line can look in between."""
+    stream = MediaStream(LEG, Listener(), settings=Settings(startup_backlog=2.0))
+    stream.open(0.0)
+    assert len(stream.take()) == 2 + 50
+    assert stream.has_output
+    stream.congested = True
+    assert stream.take() == []
+    assert not stream.has_output
+    assert stream.frames_sent == 50
+
+
+def test_silence_can_be_the_noise_of_a_line() -> None:
+    """Zero of either sign, one step up or down; quieter than any speech."""
+    stream, _ = opened(noise=True)
+    _run(stream, 40)
+    frames = [base64.b64decode(m["media"]["payload"]) for m in _messages(stream)]
+    assert {len(frame) for frame in frames} == {160}
+    assert set(b"".join(frames)) == {0x7E, 0x7F, 0xFE, 0xFF}
+    assert len(set(frames)) > 10
+    assert not any(is_voiced(frame) for frame in frames)
+
+
+def test_no_audio_follows_a_stop_however_early() -> None:
+    """What is left of the start-up burst is forgotten."""
+    stream = MediaStream(LEG, Listener(), settings=Settings(startup_backlog=1.0))
+    stream.open(0.0)
+    stream.hang_up("stop", 0.0)
+    events = [message["event"] for message in _messages(stream)]
+    assert events == ["connected", "start", "stop"]
+    assert not stream.has_output

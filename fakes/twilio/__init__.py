@@ -3,4 +3,7 @@
 Pure cores: ``signature``, ``webhook``, ``twiml``, ``playout``, ``stream`` and
 ``caller``. Thin drivers: ``dial`` and ``line``. ``phone`` puts them together;
 start there.
+
+``exchange`` (pure) and ``switch`` (driver) are the telephone exchange behind the REST
+interface in ``rest``: they place calls to people whom an agent wants to reach.
 """

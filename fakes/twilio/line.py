@@ -1,4 +1,4 @@
-"""Carries one :class:`MediaStream` over a real WebSocket.
+"""Carries one media stream over a real WebSocket.
 
 One task writes and one reads. Frames leave at absolute moments; what the agent does not
 read is discarded rather than waited for, as Twilio does (warning 31930).
@@ -14,13 +14,15 @@ from contextlib import suppress
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
-from fakes.twilio.stream import CloseSocket, MediaStream
+from fakes.twilio.stream_core import CloseSocket, StreamCore
 
 __all__ = ["Line"]
 
 # More than this unsent means that the agent has not read for some three seconds
 # beyond what the kernel buffers.
 _CONGESTED_BYTES = 64 * 1024
+# Beyond this not even the echoes of an agent's own marks are kept for it.
+_OVERFULL_BYTES = 1024 * 1024
 _PROTOCOL_ERRORS = frozenset({1002, 1007, 1009})
 _CLOSE_WITHOUT_CODE = 1005
 _DROP = 1006
@@ -34,12 +36,16 @@ class Line:
         stream: the stream, not yet open.
     """
 
-    def __init__(self, media: ClientConnection, stream: MediaStream) -> None:
+    def __init__(self, media: ClientConnection, stream: StreamCore) -> None:
         self._media = media
         self._stream = stream
         self._wake = asyncio.Event()
         self._clock = asyncio.get_running_loop().time
-        self._discarded = 0
+        self._released = asyncio.Event()
+
+    def release(self) -> None:
+        """Let go of a socket that is held half open."""
+        self._released.set()
 
     def wake(self) -> None:
         """Look at the stream now; it was changed from outside."""
@@ -50,11 +56,15 @@ class Line:
         self._stream.open(self._clock())
         reader = asyncio.ensure_future(self._read())
         try:
-            await self._write()
+            close = await self._write()
+            if close is not None and close.silent:
+                await _end(reader)
+                self._media.transport.pause_reading()
+                await self._released.wait()
+            elif close is not None:
+                await self._close(close)
         finally:
-            reader.cancel()
-            with suppress(asyncio.CancelledError):
-                await reader
+            await _end(reader)
             self._media.transport.abort()
 
     async def _read(self) -> None:
@@ -80,33 +90,32 @@ class Line:
         else:
             self._stream.agent_closed(received.code, now, received.reason)
 
-    async def _write(self) -> None:
+    async def _write(self) -> CloseSocket | None:
+        """Send until the stream has ended; return how to close, if that is ours."""
         stream, clock = self._stream, self._clock
+        unsent = self._media.transport.get_write_buffer_size
         call_at = asyncio.get_running_loop().call_at
         while True:
             self._wake.clear()
+            stream.congested = unsent() > _CONGESTED_BYTES
             stream.on_timer(clock())
             for out in stream.take():
                 if isinstance(out, CloseSocket):
-                    await self._close(out)
-                    return
-                await self._send(out)
+                    return out
+                if unsent() < _OVERFULL_BYTES:
+                    with suppress(ConnectionClosed):  # the reader says how it ended
+                        await self._media.send(out)
+            if stream.has_output:
+                continue
+            if not stream.is_open:
+                return None
             due = stream.next_timer()
             if due is None:
-                if stream.has_output:
-                    continue
-                return
+                await self._wake.wait()
+                continue
             timer = call_at(due, self._wake.set)
             await self._wake.wait()
             timer.cancel()
-
-    async def _send(self, message: str) -> None:
-        if self._media.transport.get_write_buffer_size() > _CONGESTED_BYTES:
-            self._discarded += 1
-            self._stream.congested(self._discarded, self._clock())
-            return
-        with suppress(ConnectionClosed):  # the reader will say how it ended
-            await self._media.send(message)
 
     async def _close(self, close: CloseSocket) -> None:
         await asyncio.sleep(close.delay)
@@ -124,3 +133,9 @@ class Line:
             await self._media.wait_closed()
         else:
             await self._media.close(close.code)
+
+
+async def _end(reader: asyncio.Future[None]) -> None:
+    reader.cancel()
+    with suppress(asyncio.CancelledError):
+        await reader

@@ -16,6 +16,7 @@ __all__ = [
     "FetchDocument",
     "FetchSound",
     "Fields",
+    "HangUpDial",
     "Method",
     "Noted",
     "OpenRelay",
@@ -25,6 +26,7 @@ __all__ = [
     "Send",
     "SendRelay",
     "StartRecording",
+    "StopRecording",
     "StopStream",
     "StreamOrder",
     "Track",
@@ -74,6 +76,8 @@ class StreamOrder(NamedTuple):
 class FetchDocument(NamedTuple):
     """Request a document; answered by ``document`` or ``fetch_failed``.
 
+    It supersedes any that is still under way: only the last one's answer may come.
+
     Attributes:
         fields: in addition to the fields that every request of a call has.
     """
@@ -100,9 +104,15 @@ class OpenStream(NamedTuple):
 
 
 class StopStream(NamedTuple):
-    """Stop a unidirectional stream, by its name."""
+    """Stop a unidirectional stream, by its name.
 
-    name: str
+    Attributes:
+        bidirectional: stop that one instead, since a new document takes the call over;
+            its end is not told.
+    """
+
+    name: str = ""
+    bidirectional: bool = False
 
 
 class OpenRelay(NamedTuple):
@@ -144,6 +154,11 @@ class DialOut(NamedTuple):
     events: tuple[str, ...] = ()
     url: str = ""  # a document for the called leg, before the two are joined
     method: Method = "POST"
+    send_digits: str = ""  # to the called leg, once it answers
+
+
+class HangUpDial(NamedTuple):
+    """Hang up the called leg; its end is told by ``dial_ended`` if awaited at all."""
 
 
 class StartRecording(NamedTuple):
@@ -151,6 +166,10 @@ class StartRecording(NamedTuple):
 
     status_callback: str = ""
     status_callback_method: Method = "POST"
+
+
+class StopRecording(NamedTuple):
+    """Stop what the verb ``<Record>`` started; answered by ``recorded``."""
 
 
 class Send(NamedTuple):
@@ -198,7 +217,9 @@ Order: TypeAlias = (
     | SendRelay
     | CloseRelay
     | DialOut
+    | HangUpDial
     | StartRecording
+    | StopRecording
     | Send
     | Noted
     | Over

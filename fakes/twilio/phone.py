@@ -1,21 +1,29 @@
 """Places a phone call to an agent: rings, talks, hangs up, and reports.
 
-The only module here that knows a clock; the protocol is in :mod:`fakes.twilio.stream`,
-the caller in :mod:`fakes.twilio.caller`.
+The call is run by :mod:`fakes.twilio.leg_call`, the caller by
+:mod:`fakes.twilio.caller`; here is what becomes of them a record.
 """
 
 from __future__ import annotations
 
 import asyncio
-import time
+import os
 from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+from xml.sax.saxutils import quoteattr
 
 import msgspec
 
-from fakes.call_record import ENDED_BY_TESTER, CallRecord, Finding
+from fakes.call_record import ENDED_BY_TESTER, CallRecord
+from fakes.twilio.call_story import CallStory
 from fakes.twilio.caller import PATIENCE, Caller
-from fakes.twilio.dial import CallFailed, dial_media, fetch_twiml, stream_of_socket_url
-from fakes.twilio.line import Line
+from fakes.twilio.credentials import credentials_of
+from fakes.twilio.dial import CallFailed, Reach, stream_of_socket_url
+from fakes.twilio.flow_settings import FlowSettings
+from fakes.twilio.leg_call import LegCall
+from fakes.twilio.orders import Voice
+from fakes.twilio.recording import Recording
 from fakes.twilio.script import (
     AwaitGreeting,
     AwaitHangUp,
@@ -27,9 +35,10 @@ from fakes.twilio.script import (
     Say,
     conversation,
 )
-from fakes.twilio.stream import MediaStream, Settings, StreamState
-from fakes.twilio.twiml import StreamOrder
-from fakes.twilio.webhook import CallLeg, voice_webhook
+from fakes.twilio.stream_core import Settings, StreamState
+from fakes.twilio.trust import trusting
+from fakes.twilio.twiml.address import is_loopback
+from fakes.twilio.webhook import CallLeg
 
 __all__ = [
     "AwaitGreeting",
@@ -38,6 +47,7 @@ __all__ = [
     "Conversation",
     "ConversationStep",
     "HangUp",
+    "LegCall",
     "Pause",
     "PhoneCall",
     "Press",
@@ -57,8 +67,8 @@ class CallOrder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         call: the caller's number, at most 24 bits; its speech carries it.
         auth_token: signs webhook and upgrade; never recorded.
         drop_every: leave out every n-th frame of caller speech.
-        connect: host -> "IP:PORT" to connect to in its place, without TLS; Host and
-            signature keep the original.
+        connect: host -> "IP:PORT" to connect to in its place; Host and signature keep
+            the original. Without TLS, unless there is an ``authority``.
         deadline: seconds that the whole call may take.
         intended_at: when the call should have begun (monotonic seconds), to tell a
             late generator from a slow agent.
@@ -66,6 +76,12 @@ class CallOrder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         call_sid: ``CA`` and 32 hex digits; random when None.
         seed: decides stream sid and first timestamp.
         settings: where Twilio's behaviour is worth varying.
+        authority: path of a file with certificates of authorities, by which the
+            agent's own is checked; the public ones when empty.
+        impairment: how bad the path is: a name of
+            :data:`fakes.twilio.impairments.PROFILES`; empty for a perfect one.
+        record_to: path of a WAV file, the caller left, the agent right.
+        flow: where the run of documents is worth varying.
     """
 
     agent: str
@@ -80,6 +96,11 @@ class CallOrder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     call_sid: str | None = None
     seed: int = 0
     settings: Settings = Settings()
+    authority: str = ""
+    impairment: str = ""
+    record_to: str = ""
+    # Whoever tests an agent wants to know that it failed, not to hear an apology.
+    flow: FlowSettings = FlowSettings(apology=False)
 
 
 async def place_call(
@@ -96,6 +117,9 @@ async def place_call(
     call_sid: str | None = None,
     seed: int = 0,
     settings: Settings | None = None,
+    authority: str = "",
+    impairment: str = "",
+    record_to: str = "",
 ) -> CallRecord:
     """Place one call and return its record; see :class:`CallOrder` for the arguments.
 
@@ -115,6 +139,9 @@ async def place_call(
         call_sid=call_sid,
         seed=seed,
         settings=settings or Settings(),
+        authority=authority,
+        impairment=impairment,
+        record_to=record_to,
     )
     return await PhoneCall(order).run()
 
@@ -135,90 +162,82 @@ class PhoneCall:
             patience=order.patience,
             drop_every=order.drop_every,
         )
-        self._findings: list[Finding] = []
-        self._stream: MediaStream | None = None
-        self._line: Line | None = None
-        self._ringing: asyncio.Task[None] | None = None
-        self._ended: str = ""  # why it was ended from outside
-        self._failed: str = ""
-        self._placed_at = 0.0
-        self._opened_at: float | None = None
+        self._story = CallStory()
+        self._call: LegCall | None = None
+        self._ended = ""  # why it was ended from outside
+        self._failed = ""
 
     def hang_up(self, cause: str = ENDED_BY_TESTER) -> None:
         """End the call politely, wherever it is; :meth:`run` then returns soon."""
         self._ended = self._ended or cause
-        if self._stream is not None and self._line is not None:
-            self._stream.hang_up("stop", asyncio.get_running_loop().time())
-            self._line.wake()
-        elif self._ringing is not None:
-            self._ringing.cancel()
+        if self._call is not None:
+            self._call.hang_up(cause)
 
     async def run(self) -> CallRecord:
         """Place the call; return when it is over."""
         loop = asyncio.get_running_loop()
-        self._placed_at = loop.time()
-        # A task of its own, so that ending the call never cancels who awaits it.
-        self._ringing = asyncio.ensure_future(self._ring_and_talk())
-        deadline = loop.call_later(self._order.deadline, self._expire)
+        if self._order.authority:
+            trusting(self._order.authority)  # a wrong path is told at once
+        self._story.placed_at = loop.time()
         try:
-            await self._ringing
+            call = self._call = self._leg_call(self._voice())
         except CallFailed as failure:
             self._failed = str(failure)
-            self._find(failure.code, str(failure))
-        except asyncio.CancelledError:
-            if not self._ended or not self._ringing.done():
-                self._ringing.cancel()
-                raise
+            self._story.find(failure.code, str(failure), loop.time())
+            return self._record(loop.time())
+        deadline = loop.call_later(self._order.deadline, self._expire)
+        try:
+            if not self._ended:
+                await call.run()
         finally:
             deadline.cancel()
-        return self._record(loop.time())
+        return self._record(self._story.ended_at or loop.time())
+
+    def _leg_call(self, voice: Voice) -> LegCall:
+        order = self._order
+        # The tester has named this agent himself, wherever it is.
+        host = urlsplit(order.agent).hostname or ""
+        return LegCall(
+            self._leg,
+            self._caller,
+            voice,
+            observer=self._story,
+            reach=Reach(
+                order.auth_token or credentials_of(os.environ).auth_token,
+                order.connect,
+                order.authority,
+                anywhere=not is_loopback(host),
+            ),
+            settings=order.settings,
+            flow_settings=order.flow,
+            impairment=order.impairment,
+            record=bool(order.record_to),
+            seed=order.seed,
+        )
 
     def _expire(self) -> None:
         seconds = self._order.deadline
-        place = self._caller.where if self._stream else "while connecting"
+        opened = self._story.opened_at is not None
+        place = self._caller.where if opened else "while connecting"
         self.hang_up(f"the call exceeded its deadline of {seconds:g} s {place}")
 
-    async def _ring_and_talk(self) -> None:
-        order = self._order
-        media = await self._ring()
-        for warned in media.warnings:
-            self._find(warned.code, warned.text)
-        connection = await dial_media(
-            media.url, auth_token=order.auth_token, via=order.connect
-        )
-        stream = MediaStream(
-            self._leg,
-            self._caller,
-            parameters=media.parameters,
-            settings=order.settings,
-            seed=order.seed,
-        )
-        self._opened_at = asyncio.get_running_loop().time()
-        self._line = Line(connection, stream)
-        self._stream = stream
-        await self._line.run()
-
-    async def _ring(self) -> StreamOrder:
-        order = self._order
-        if order.agent.startswith(("ws:", "wss:")):
-            return stream_of_socket_url(order.agent)
-        if not order.agent.startswith(("http:", "https:")):
-            cause = f"wrong scheme: agent {order.agent!r} is neither http(s) nor ws(s)"
+    def _voice(self) -> Voice:
+        """Return where the first document comes from."""
+        agent = self._order.agent
+        if agent.startswith(("http:", "https:")):
+            return Voice(agent)
+        if not agent.startswith(("ws:", "wss:")):
+            cause = f"wrong scheme: agent {agent!r} is neither http(s) nor ws(s)"
             raise CallFailed("11100", cause)
-        request = voice_webhook(
-            order.agent,
-            self._leg,
-            auth_token=order.auth_token,
-            issued_at=int(time.time()),
-        )
-        return await fetch_twiml(request, order.connect)
-
-    def _find(self, code: str, text: str) -> None:
-        at = asyncio.get_running_loop().time() - self._placed_at
-        self._findings.append(Finding(code, text, at))
+        media = stream_of_socket_url(agent)
+        for warned in media.warnings:
+            self._story.find(warned.code, warned.text, self._story.placed_at)
+        stream = f"<Stream url={quoteattr(media.url)}/>"
+        return Voice(twiml=f"<Response><Connect>{stream}</Connect></Response>")
 
     def _record(self, now: float) -> CallRecord:
-        placed, opened, stream = self._placed_at, self._opened_at, self._stream
+        story = self._story
+        placed, opened = story.placed_at, story.opened_at
         cause = self._cause()
         record = CallRecord(
             call=self._order.call,
@@ -230,28 +249,39 @@ class PhoneCall:
             placed_at=placed,
             answered_after=None if opened is None else opened - placed,
             duration=now - placed,
-            findings=self._findings,
+            findings=story.findings,
         )
         if opened is not None and self._caller.greeting_at is not None:
             record.greeting_after = self._caller.greeting_at - opened
         self._caller.fill(record, placed)
-        if stream is not None:
-            record.frames_sent = stream.frames_sent
-            record.lateness = stream.lateness.to_counts()
-            record.findings += [
-                msgspec.structs.replace(finding, at=finding.at - placed)
-                for finding in stream.findings
-            ]
+        if self._call is not None:
+            streams = self._call.streams
+            record.frames_sent = streams.frames_sent
+            record.lateness = streams.lateness.to_counts()
+            for finding in streams.findings:
+                story.find(finding.code, finding.text, finding.at, finding.evidence)
+        if story.recording is not None:
+            self._write(story.recording)
         return record
 
+    def _write(self, recording: Recording) -> None:
+        try:
+            with Path(self._order.record_to).open("wb") as file:
+                file.writelines(recording.wav())
+        except OSError as error:
+            text = f"the recording could not be written: {error}"
+            self._story.find("recording", text, self._story.ended_at)
+
     def _cause(self) -> str:
-        caller, stream = self._caller, self._stream
-        if caller.completed:
+        caller, story = self._caller, self._story
+        stream = self._call.streams.talk if self._call is not None else None
+        if caller.completed and (story.opened_at is not None or not story.failed):
             return ""
-        if self._ended or self._failed or caller.cause:
-            return self._ended or self._failed or caller.cause
+        for cause in (self._ended, self._failed, caller.cause):
+            if cause:
+                return cause
         if stream is None or stream.state is not StreamState.ENDED_BY_AGENT:
-            return "the call ended without a reason"
+            return story.cause or "the call ended without a reason"
         if caller.awaits_hang_up and stream.closed_politely:
             return ""
         return f"{stream.end} {caller.where}"

@@ -10,13 +10,17 @@ repeat, hence a queue of marks and not a set.
 from __future__ import annotations
 
 from collections import deque
-from typing import NamedTuple
+from typing import Literal, NamedTuple, TypeAlias
 
-from voiceutils.mulaw import FRAME_BYTES, SAMPLE_RATE
+from voiceutils.mulaw import FRAME_BYTES, SAMPLE_RATE, SILENCE_FRAME
 
-__all__ = ["CAP_SECONDS", "Playout", "Tick"]
+__all__ = ["CAP_SECONDS", "Playout", "Remainder", "Tick"]
 
 CAP_SECONDS = 600.0  # beyond ten minutes Twilio discards, error 31931
+
+Remainder: TypeAlias = Literal["join", "pad", "drop"]
+"""What becomes of the end of a payload that fills no frame: it is joined with the next
+payload, padded with silence on the spot, or dropped."""
 
 
 class _Mark(NamedTuple):
@@ -40,15 +44,27 @@ class Playout:
     """Queued agent audio and marks, and the playhead.
 
     Attributes:
-        partial_frames: how often the queue ran dry inside a frame.
+        partial_frames: how often a frame could not be filled.
 
     Args:
         cap_seconds: most audio that is queued; what exceeds it is discarded.
+        tail_seconds: audio at the head of the queue that has already gone to the
+            telephone network, so that ``clear`` cannot stop it.
+        remainder: see :data:`Remainder`.
     """
 
-    def __init__(self, *, cap_seconds: float = CAP_SECONDS) -> None:
+    def __init__(
+        self,
+        *,
+        cap_seconds: float = CAP_SECONDS,
+        tail_seconds: float = 0.0,
+        remainder: Remainder = "join",
+    ) -> None:
         self.partial_frames = 0
         self._cap = round(cap_seconds * SAMPLE_RATE)
+        self._tail_bytes = round(tail_seconds * SAMPLE_RATE)
+        self._tail = memoryview(b"")  # cleared, and plays nevertheless
+        self._remainder = remainder
         self._items: deque[memoryview | _Mark] = deque()
         self._queued = 0  # bytes
         self._playing = False  # a frame began at the last tick and still sounds
@@ -61,6 +77,12 @@ class Playout:
 
     def add(self, audio: bytes) -> int:
         """Queue audio; return how many bytes were over the cap and discarded."""
+        if self._remainder != "join" and (over := len(audio) % FRAME_BYTES):
+            self.partial_frames += 1
+            if self._remainder == "pad":
+                audio += SILENCE_FRAME[over:]
+            else:
+                audio = audio[:-over]
         kept = memoryview(audio)[: self._cap - self._queued]
         if kept:
             self._items.append(kept)
@@ -78,7 +100,9 @@ class Playout:
         return []
 
     def clear(self) -> list[str]:
-        """Drop all audio; return the outstanding marks in order."""
+        """Drop all audio that can be; return the outstanding marks in order."""
+        if self._tail_bytes:
+            self._keep_tail()
         queued = [item.name for item in self._items if isinstance(item, _Mark)]
         returned = self._due + queued
         self._items.clear()
@@ -90,17 +114,26 @@ class Playout:
     def tick(self) -> Tick:
         """End the frame that was sounding and begin the next one."""
         marks, self._due = self._due, []
-        audio = b"".join(self._next_frame())
-        self._queued -= len(audio)
-        self._playing = bool(audio)
-        if 0 < len(audio) < FRAME_BYTES:
+        past_recall = b""
+        if self._tail:
+            past_recall = bytes(self._tail[:FRAME_BYTES])
+            self._tail = self._tail[FRAME_BYTES:]
+        audio = b"".join(self._next_frame(FRAME_BYTES - len(past_recall)))
+        size = len(audio)
+        self._queued -= size
+        self._playing = size > 0
+        if 0 < size < FRAME_BYTES - len(past_recall):
             self.partial_frames += 1
-        return Tick(marks, audio)
+        return Tick(marks, past_recall + audio)
 
-    def _next_frame(self) -> list[memoryview]:
+    def _keep_tail(self) -> None:
+        queued = b"".join(part for part in self._items if not isinstance(part, _Mark))
+        kept = queued[: self._tail_bytes - len(self._tail)]
+        self._tail = memoryview(bytes(self._tail) + kept)
+
+    def _next_frame(self, room: int) -> list[memoryview]:
         """Take one frame from the queue, and every mark that ends within it."""
         parts: list[memoryview] = []
-        room = FRAME_BYTES
         while self._items:
             item = self._items[0]
             if isinstance(item, _Mark):

@@ -26,7 +26,7 @@ __all__ = [
     "plain_words",
 ]
 
-HangUpHow: TypeAlias = Literal["stop", "close", "reset"]
+HangUpHow: TypeAlias = Literal["stop", "close", "reset", "half_open"]
 
 
 class _Step(msgspec.Struct, frozen=True, tag_field="do", omit_defaults=True):
@@ -77,7 +77,11 @@ class AwaitHangUp(_Step, frozen=True, tag="await_hang_up"):
 
 
 class HangUp(_Step, frozen=True, tag="hang_up"):
-    """End the call: ``stop`` and close; close alone; or a TCP reset."""
+    """End the call: ``stop`` and close; close alone; a TCP reset; or half open.
+
+    Half open means that nothing more is sent or read, as when a machine lost its
+    power: the socket stays until the call's deadline.
+    """
 
     how: HangUpHow = "stop"
 

@@ -20,21 +20,38 @@ HEADER = "X-Twilio-Signature"
 _STANDARD_PORTS = {"https": 443, "wss": 443, "http": 80, "ws": 80}
 
 
-def signed_url(url: str) -> str:
+def signed_url(url: str, *, with_port: bool = False) -> str:
     """Return the URL as it enters the signature.
 
     The fragment (connection overrides) is never part of it, a standard port is left
-    out, and a port that had to be configured stays.
+    out, and a port that had to be configured stays. Credentials in the URL are part
+    of it.
+
+    Args:
+        url: as configured.
+        with_port: add the standard port of http and https instead, as Twilio is known
+            to do at times. Not that of a socket: Twilio's own validator takes it for
+            80 even where it is 443.
     """
     url = urldefrag(url).url
     parts = urlsplit(url)
-    if parts.port is not None and parts.port == _STANDARD_PORTS.get(parts.scheme):
+    port = _STANDARD_PORTS.get(parts.scheme)
+    if with_port and parts.scheme.startswith("http"):
+        netloc = parts.netloc if parts.port else f"{parts.netloc}:{port}"
+        return urlunsplit(parts._replace(netloc=netloc))
+    if parts.port is not None and parts.port == port:
         netloc = parts.netloc.removesuffix(f":{parts.port}")
         return urlunsplit(parts._replace(netloc=netloc))
     return url
 
 
-def sign(auth_token: str, url: str, form: Iterable[tuple[str, str]] = ()) -> str:
+def sign(
+    auth_token: str,
+    url: str,
+    form: Iterable[tuple[str, str]] = (),
+    *,
+    with_port: bool = False,
+) -> str:
     """Return the signature of a request.
 
     Args:
@@ -42,8 +59,9 @@ def sign(auth_token: str, url: str, form: Iterable[tuple[str, str]] = ()) -> str
         url: the address as configured; see :func:`signed_url`.
         form: decoded form fields in any order. Names sort by code point, capitals
             first; a repeated name contributes its distinct values, sorted.
+        with_port: see :func:`signed_url`.
     """
-    signed = signed_url(url) + "".join(
+    signed = signed_url(url, with_port=with_port) + "".join(
         f"{name}{value}" for name, value in sorted(set(form))
     )
     digest = hmac.new(auth_token.encode(), signed.encode(), hashlib.sha1)

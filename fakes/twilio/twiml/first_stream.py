@@ -1,55 +1,21 @@
-"""Reads the TwiML that answers a call, as far as a media stream needs it.
-
-The document comes from the agent under test, so it is read with suspicion: at most
-64 kB, no document type (hence no entities to expand). Errors carry Twilio's numbers
-(https://www.twilio.com/docs/api/errors).
-"""
+"""Reads the TwiML that answers a call, as far as a media stream needs it."""
 
 from __future__ import annotations
 
-import ipaddress
 from typing import NamedTuple
-from urllib.parse import urljoin, urlsplit, urlunsplit
 from xml.etree import ElementTree as ET
-from xml.parsers import expat
 
-from voiceutils.errors import VoiceError
+from fakes.twilio.twiml.address import Warned, media_address
+from fakes.twilio.twiml.document import MAX_BYTES, TwimlError, _parse
 
-__all__ = [
-    "MAX_BYTES",
-    "StreamOrder",
-    "TwimlError",
-    "Warned",
-    "media_address",
-    "read_twiml",
-]
+__all__ = ["StreamOrder", "read_twiml"]
 
-MAX_BYTES = 64 * 1024
 MAX_PARAMETER = 500  # name and value, each; exclusive
 
 _XML_TYPES = frozenset({"text/xml", "application/xml", "text/html"})
 _LISTENED_TRACKS = frozenset({"", "inbound_track"})
 # Verbs that a caller would hear or wait for; this fake has no voice of its own.
 _PASSED_OVER = frozenset({"Say", "Play", "Pause", "Gather", "Record", "Start", "Stop"})
-
-
-class TwimlError(VoiceError):
-    """The call cannot go on.
-
-    Attributes:
-        code: Twilio's error number.
-    """
-
-    def __init__(self, code: str, cause: str) -> None:
-        self.code = code
-        super().__init__(cause)
-
-
-class Warned(NamedTuple):
-    """Something Twilio's debugger would list while the call goes on."""
-
-    code: str
-    text: str
 
 
 class StreamOrder(NamedTuple):
@@ -86,55 +52,6 @@ def read_twiml(body: bytes, *, content_type: str, document_url: str) -> StreamOr
     return StreamOrder(url, _parameters(stream, warnings), tuple(warnings))
 
 
-def media_address(url: str, document_url: str, warnings: list[Warned]) -> str:
-    """Return the address of a media socket as Twilio would dial it.
-
-    A relative address belongs to the document's host. A query string is dropped with a
-    warning, which is how Twilio was seen to treat it. ``ws://`` is for loopback only.
-
-    Raises:
-        TwimlError: no address, a malformed one, or one of the wrong scheme.
-    """
-    absolute = _absolute(url.strip(), document_url)
-    try:
-        parts = urlsplit(absolute)
-        host, _ = parts.hostname, parts.port
-    except ValueError as error:
-        raise TwimlError("31923", f"malformed Stream url {url!r} ({error})") from error
-    if not host or not url.strip() or any(c.isspace() for c in absolute):
-        raise TwimlError("31923", f"malformed Stream url {url!r}")
-    if parts.scheme != "wss" and not (parts.scheme == "ws" and is_loopback(host)):
-        cause = f"wrong scheme: Stream url {url!r} must be wss:// (ws:// on loopback)"
-        raise TwimlError("31922", cause)
-    if parts.query:
-        text = (
-            f"query string of the Stream url dropped: ?{parts.query}; use <Parameter>"
-        )
-        warnings.append(Warned("31920", text))
-    return urlunsplit(parts._replace(query="", fragment=""))
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether a host name can only mean this machine."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def _absolute(url: str, document_url: str) -> str:
-    try:
-        if urlsplit(url).scheme:
-            return url
-        joined = urljoin(document_url, url)
-    except ValueError as error:
-        raise TwimlError("31923", f"malformed Stream url {url!r} ({error})") from error
-    scheme, _, rest = joined.partition("://")
-    return f"{ {'https': 'wss', 'http': 'ws'}.get(scheme, scheme) }://{rest}"
-
-
 def _check_envelope(body: bytes, content_type: str) -> None:
     if len(body) > MAX_BYTES:
         raise TwimlError("11750", f"bad TwiML: {len(body)} bytes, more than 64 kB")
@@ -147,28 +64,6 @@ def _check_envelope(body: bytes, content_type: str) -> None:
     if kind not in _XML_TYPES:
         text = f"bad TwiML: content type {kind or 'missing'!s}, not text/xml"
         raise TwimlError("12300", text)
-
-
-class _DocumentTypeFoundError(Exception):
-    pass
-
-
-def _refuse_document_type(*_: object) -> None:
-    raise _DocumentTypeFoundError
-
-
-def _parse(body: bytes) -> ET.Element:
-    # A first pass that stops at a document type, since the tree builder would expand
-    # the entities which one may declare.
-    scan = expat.ParserCreate()
-    scan.StartDoctypeDeclHandler = _refuse_document_type
-    try:
-        scan.Parse(body, True)
-        return ET.fromstring(body)
-    except _DocumentTypeFoundError:
-        raise TwimlError("12100", "bad TwiML: document type not allowed") from None
-    except (expat.ExpatError, ET.ParseError, ValueError, LookupError) as error:
-        raise TwimlError("12100", f"bad TwiML: not XML ({error})") from error
 
 
 def _find_stream(root: ET.Element, warnings: list[Warned]) -> ET.Element:

@@ -1,0 +1,107 @@
+"""What joins the exchange with legs: registered calls, callbacks, the end."""
+
+from __future__ import annotations
+
+import asyncio
+
+import msgspec
+import pytest
+
+from conformance.core._webhook_server import answer, serving
+from fakes.addresses import Addresses
+from fakes.twilio.call_state import CallbackPlan, CallPlan
+from fakes.twilio.caller import Caller
+from fakes.twilio.credentials import Credentials
+from fakes.twilio.leg_call import LegCall
+from fakes.twilio.lifecycle import EVENTS
+from fakes.twilio.numbers import OWN_NUMBER, Person
+from fakes.twilio.orders import Voice
+from fakes.twilio.script import HangUp, Pause
+from fakes.twilio.settings import TwilioSettings
+from fakes.twilio.switch import Switch
+from fakes.twilio.webhook import CallLeg
+from voiceutils.errors import SettingError
+
+PAUSE = Voice(twiml='<Response><Pause length="20"/></Response>')
+SILENT = (Pause(20.0), HangUp())
+
+
+async def test_a_call_that_somebody_else_runs_can_be_registered() -> None:
+    """REST's hang-up then reaches it, and its end is the exchange's."""
+    switch = Switch()
+    leg = CallLeg.of(7)
+    observer = switch.register(leg, PAUSE)
+    running = LegCall(leg, Caller(SILENT, call=7), PAUSE, observer=observer)
+    switch.attach(running)
+    task = asyncio.ensure_future(running.run())
+    call = switch.exchange.calls[leg.call_sid]
+    for _ in range(200):
+        if call.status == "in-progress":
+            break
+        await asyncio.sleep(0.01)
+    switch.exchange.hang_up(call, switch.now())
+    switch.pump()
+    over = await asyncio.wait_for(task, 5.0)
+    assert (over.status, call.status) == ("completed", "completed")
+    await switch.stop()
+
+
+def test_a_call_of_another_account_cannot_be_registered() -> None:
+    """Its signatures would be wrong."""
+    switch = Switch(credentials=Credentials(account_sid=f"AC{'9' * 32}"))
+    with pytest.raises(SettingError, match="belongs to"):
+        switch.register(CallLeg.of(7), PAUSE)
+
+
+async def test_a_callback_that_fails_is_noted_and_the_call_goes_on() -> None:
+    """15003, a warning, with the address."""
+    twiml = answer(200, b'<Response><Pause length="20"/></Response>')
+    async with serving(twiml, answer(500, b"")) as server:
+        switch = Switch(TwilioSettings(ring_delay=0.0))
+        number = switch.exchange.numbers.own[OWN_NUMBER]
+        number.voice_url = number.status_callback = server.url
+        person = Person(number="+14155550100", conversation=SILENT)
+        call = switch.call_in(person, OWN_NUMBER)
+        for _ in range(200):
+            if call.status == "in-progress":
+                break
+            await asyncio.sleep(0.01)
+        assert call.status == "in-progress"
+        switch.exchange.hang_up(call, switch.now())
+        switch.pump()
+        await switch.stop()
+    (line,) = call.notifications
+    assert (line.code, line.level, line.url) == ("15003", "warning", server.url)
+
+
+async def test_callbacks_of_a_call_arrive_in_their_order() -> None:
+    """Even when all events happen at one moment and the server is slow."""
+
+    async def slow(writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(0.05)
+        writer.write(answer())
+
+    async with serving(slow) as server:
+        switch = Switch(TwilioSettings(ring_delay=0.0))
+        person = Person(number="+14155550123", after=0.0, behaviour="busy")
+        switch.exchange.numbers.settle(person)
+        told = CallbackPlan(server.url, "POST", frozenset(EVENTS))
+        plan = CallPlan(OWN_NUMBER, person.number, PAUSE, told)
+        switch.exchange.create(plan, switch.now())
+        switch.pump()
+        for _ in range(200):
+            if len(server.asked) == 3:
+                break
+            await asyncio.sleep(0.01)
+        await switch.stop()
+    statuses = [one.form["CallStatus"] for one in server.asked]
+    assert statuses == ["initiated", "ringing", "busy"]
+
+
+def test_addresses_of_before_are_still_read() -> None:
+    """Whoever keeps them as JSON has none of the REST interface."""
+    old = b'{"deepgram":"a","deepgram_websocket":"b","model":"c","control":"d"}'
+    addresses = msgspec.json.decode(old, type=Addresses)
+    assert addresses.twilio == ""
+    assert "TWILIO_API_URL" not in addresses.environment()
+    assert addresses.environment()["TWILIO_AUTH_TOKEN"]
