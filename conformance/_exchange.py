@@ -17,6 +17,7 @@ import pytest
 
 from conformance._case import SHOULD, Case, CaseFailed, Level
 from conformance._line import Line, Numbering, Unsupported
+from fakes.twilio.dial import Reach
 from voiceutils.errors import DeadlineExceeded
 
 __all__ = ["CLEAN", "Exchange", "Pair", "Verdict"]
@@ -64,6 +65,7 @@ class Exchange:
         agents: addresses by name; CLEAN is the agent under test.
         strict: a missed SHOULD fails, as it does for our own agent.
         numbering: where calls take their numbers from.
+        reach: detours and authority, for an agent under its public name.
     """
 
     def __init__(
@@ -73,12 +75,14 @@ class Exchange:
         *,
         strict: bool,
         numbering: Numbering,
+        reach: Reach | None = None,
     ) -> None:
         self.verdicts: dict[tuple[str, str], Verdict] = {}
         self._control = control
         self._agents = agents
         self._strict = strict
         self._numbering = numbering
+        self._reach = reach or Reach()
         self._futures: dict[tuple[str, str], Future[Verdict]] = {}
         self._loop = asyncio.new_event_loop()
         self._lines = asyncio.Semaphore(LINES)
@@ -158,7 +162,8 @@ class Exchange:
         case, address = pair.case, self._agents[pair.agent]
         began = time.monotonic()
         failure: Exception | None = None
-        async with Line(case.number, address, self._control, self._numbering) as line:
+        control, numbering, reach = self._control, self._numbering, self._reach
+        async with Line(case.number, address, control, numbering, reach=reach) as line:
             try:
                 async with asyncio.timeout(CASE_DEADLINE):
                     await case.body(line)

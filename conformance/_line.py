@@ -27,7 +27,7 @@ from fakes.call_record import CallRecord
 from fakes.faults import Fault
 from fakes.ledger import Attempt, CallHeard, TurnHeard
 from fakes.speech import number_words
-from fakes.twilio.dial import fetch_twiml
+from fakes.twilio.dial import Reach, fetch_twiml
 from fakes.twilio.phone import place_call
 from fakes.twilio.script import ConversationStep, HangUp, Say
 from fakes.twilio.webhook import CallLeg, voice_webhook
@@ -76,6 +76,7 @@ class Line:
         control: address of the fakes' control interface.
         numbering: where the caller's number comes from.
         lateness: shared with the line that this one is beside.
+        reach: detours and authority, for an agent under its public name.
     """
 
     def __init__(
@@ -85,7 +86,9 @@ class Line:
         control: str,
         numbering: Numbering,
         lateness: LatencyHistogram | None = None,
+        reach: Reach | None = None,
     ) -> None:
+        self._reach = reach or Reach()
         self.call = numbering.take()
         self.call_sid = f"CA{uuid.uuid4().hex}"
         self.agent = agent
@@ -108,7 +111,12 @@ class Line:
     def beside(self) -> Line:
         """Return another line to the same agent, with a caller of its own."""
         return Line(
-            self._case, self.agent, self._control, self._numbering, self.lateness
+            self._case,
+            self.agent,
+            self._control,
+            self._numbering,
+            self.lateness,
+            self._reach,
         )
 
     # --- doing -------------------------------------------------------------------
@@ -133,6 +141,8 @@ class Line:
             call_sid=self.call_sid,
             deadline=CALL_DEADLINE,
             patience=SILENCE_LIMIT,
+            connect=self._reach.via,
+            authority=self._reach.authority,
         )
         self.lateness.merge(LatencyHistogram.from_counts(self.record.lateness))
         return self.record
@@ -150,7 +160,7 @@ class Line:
             return self.agent
         leg = CallLeg.of(self.call, self.call_sid)
         request = voice_webhook(self.agent, leg, auth_token="")
-        order = await fetch_twiml(request, {})
+        order = await fetch_twiml(request, self._reach.via, self._reach.authority)
         if not order.url.startswith("ws://"):
             raise Unsupported(f"tapping {order.url} needs an address with ws://")
         return order.url

@@ -14,9 +14,14 @@ from conformance._case import Case
 from conformance._exchange import CLEAN, Exchange, Pair
 from conformance._line import Numbering
 from conformance._processes import Agents, Fakes, start_agents, start_fakes
+from fakes.twilio.detours import read_detours
+from fakes.twilio.dial import Reach
+from fakes.twilio.trust import trusting
+from voiceutils.errors import SettingError
 
 _SHOWN = ("pytest", "hypothesis", "websockets", "aiohttp", "deepgram-sdk", "openai")
 _seed = pytest.StashKey[int]()
+_reach = pytest.StashKey[Reach]()
 _called = pytest.StashKey[bool]()
 
 
@@ -34,6 +39,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="CMD",
         help="start this agent; {port}, {deepgram}, {deepgram_websocket} and {model} "
         "are filled in, and stand in its environment",
+    )
+    group.addoption(
+        "--connect",
+        action="append",
+        default=[],
+        metavar="HOST=IP:PORT",
+        help="where the host that the agent's address or TwiML names really is; its "
+        "port is a plain one unless there is an --authority",
+    )
+    group.addoption(
+        "--authority",
+        default="",
+        metavar="PATH",
+        help="file with the certificate of the authority that signed the agent's own",
     )
     group.addoption(
         "--case",
@@ -56,6 +75,14 @@ def pytest_configure(config: pytest.Config) -> None:
     if seed is None:
         seed = random.SystemRandom().randrange(10_000)
     config.stash[_seed] = seed
+    authority = config.getoption("--authority")
+    try:
+        detours = read_detours(config.getoption("--connect"), allow_remote=True)
+        if authority:
+            trusting(authority)
+    except SettingError as error:
+        raise pytest.UsageError(str(error)) from error
+    config.stash[_reach] = Reach(via=detours, authority=authority)
 
 
 def pytest_terminal_summary(
@@ -170,6 +197,7 @@ def exchange(
         agents.addresses,
         strict=not foreign,
         numbering=Numbering(pytestconfig.stash[_seed]),
+        reach=pytestconfig.stash[_reach],
     )
     pairs = (_pair_of(item) for item in request.session.items)
     running.dial(pair for pair in pairs if pair is not None)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import signal
 import sys
 from collections.abc import Sequence
 
 import msgspec
 
-from fakes.addresses import USUAL_PORTS, Addresses
-from fakes.faults import Rule, decode_rule
-from fakes.world import DeepgramSettings, ModelSettings, World
+from fakes.addresses import Addresses
+from fakes.event_loop import run
+from fakes.options import parser, world_of
 from voiceutils.errors import SettingError
 
 __all__ = ["main"]
@@ -22,6 +23,7 @@ The fakes are up; any key is accepted. End with Ctrl-C.
 
   Deepgram   {a.deepgram}   {a.deepgram_websocket}
   model      {a.model}
+  Twilio     {a.twilio}
   control    {a.control}/__fakes/ledger
 
 In the environment of most agents:
@@ -38,6 +40,12 @@ openai for Python:
   from openai import OpenAI
   client = OpenAI(api_key="any", base_url="{a.model}")
 
+twilio for Python:
+  from twilio.rest import Client
+  client = Client()  # TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN as above
+  client.api.base_url = "{a.twilio}"
+  client.calls.create(to="+14155550100", from_="+15005550006", url=VOICE_URL)
+
 curl:
 {curl}
 
@@ -52,107 +60,19 @@ _CURL = """\
 -d '{{"model":"busyhour-script","stream":true,"messages":[{{"role":"user",\
 "content":"Where is my parcel?"}}]}}'
   curl -s '{a.control}/__fakes/ledger'
+  curl -s '{a.control}/__fakes/verdict'
+  curl -s '{a.control}/__fakes/twilio/numbers' \
+-d '{{"number":"+15005550006","voice_url":"http://127.0.0.1:8080/voice"}}'
+  curl -s '{a.control}/__fakes/twilio/calls' -d '{{"from":"+14155550100"}}'
   curl -s '{a.control}/__fakes/faults' -d '{{"surface":"listen","share":0.1,\
 "faults":[{{"type":"Refuse","status":503}}]}}'"""
 
 
-def _seconds(text: str) -> float:
-    value = float(text)
-    if not 0 <= value <= 3600:
-        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 3600 seconds")
-    return value
-
-
-def _port(text: str) -> int:
-    value = int(text)
-    if not 0 <= value <= 65535:
-        raise argparse.ArgumentTypeError(f"{text} is not a port (0-65535)")
-    return value
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m fakes",
-        description="Fake Deepgram and language model for phone voice agents, on "
-        "127.0.0.1 only.",
-    )
-    add = parser.add_argument
-    add("--json", action="store_true", help="print one line of JSON, nothing else")
-    add(
-        "--deepgram-port",
-        type=_port,
-        default=USUAL_PORTS.deepgram,
-        help="default %(default)s, 0: any",
-    )
-    add(
-        "--model-port",
-        type=_port,
-        default=USUAL_PORTS.model,
-        help="default %(default)s, 0: any",
-    )
-    add(
-        "--control-port",
-        type=_port,
-        default=USUAL_PORTS.control,
-        help="default %(default)s, 0: any",
-    )
-    _add_times(parser)
-    add(
-        "--accept-key",
-        action="append",
-        default=[],
-        metavar="KEY",
-        help="accept this key only (repeatable); without it any is accepted",
-    )
-    add(
-        "--fault",
-        action="append",
-        default=[],
-        metavar="JSON",
-        help='a rule such as {"surface":"listen","faults":[{"type":"Refuse"}]} '
-        "(repeatable)",
-    )
-    return parser
-
-
-def _add_times(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    for name, default, text in (
-        ("--model-delay", 0.2, "to the model's first token"),
-        ("--token-delay", 0.008, "from token to token"),
-        ("--recogniser-delay", 0.12, "from the deciding audio to the result"),
-        ("--speech-delay", 0.1, "to the first byte of speech"),
-    ):
-        add(
-            name,
-            type=_seconds,
-            default=default,
-            metavar="S",
-            help=f"seconds {text}, default %(default)s",
-        )
-    add(
-        "--speech-pace",
-        type=float,
-        default=10.0,
-        metavar="X",
-        help="speech comes X times faster than it plays, default %(default)s",
-    )
-    add(
-        "--listen-pace",
-        type=float,
-        default=1.25,
-        metavar="X",
-        help="audio is heard at most X times faster than it plays, 0: no limit, "
-        "default %(default)s",
-    )
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run until SIGINT or SIGTERM; returns the exit code."""
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     try:
-        rules = tuple(decode_rule(text) for text in options.fault)
-        asyncio.run(_run(options, rules))
+        run(_run(options))
     except SettingError as error:
         print(f"python -m fakes: {error}", file=sys.stderr)
         return 2
@@ -161,40 +81,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _world(options: argparse.Namespace, rules: tuple[Rule, ...]) -> World:
-    if options.speech_pace <= 0 or options.listen_pace < 0:
-        raise SettingError("--speech-pace must be above 0, --listen-pace 0 or above")
-    keys = frozenset(options.accept_key)
-    return World(
-        deepgram=DeepgramSettings(
-            recogniser_delay=options.recogniser_delay,
-            speech_delay=options.speech_delay,
-            speech_pace=options.speech_pace,
-            listen_pace=options.listen_pace,
-            keys=keys,
-        ),
-        model=ModelSettings(
-            first_token_delay=options.model_delay,
-            token_delay=options.token_delay,
-            keys=keys,
-        ),
-        rules=rules,
-        deepgram_port=options.deepgram_port,
-        model_port=options.model_port,
-        control_port=options.control_port,
-    )
-
-
-async def _run(options: argparse.Namespace, rules: tuple[Rule, ...]) -> None:
+async def _run(options: argparse.Namespace) -> None:
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, ended.set)
-    async with _world(options, rules) as world:
+    async with world_of(options) as world:
         if options.json:
             print(msgspec.json.encode(world.addresses).decode(), flush=True)
         else:
             print(guide(world.addresses), flush=True)
+        # What is here now stays; the collector need not look at it again and again.
+        gc.collect()
+        gc.freeze()
         await ended.wait()
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from typing import NamedTuple
 
 import msgspec
+
+from fakes.twilio.credentials import credentials_of
 
 __all__ = ["USUAL_PORTS", "Addresses", "Ports"]
 
@@ -15,10 +18,11 @@ class Ports(NamedTuple):
     deepgram: int
     model: int
     control: int
+    twilio: int = 0
 
 
 # Of `python -m fakes`; an agent that was started by hand has been pointed at them.
-USUAL_PORTS = Ports(8411, 8412, 8413)
+USUAL_PORTS = Ports(8411, 8412, 8413, 8414)
 
 
 class Addresses(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,13 +32,18 @@ class Addresses(msgspec.Struct, frozen=True, kw_only=True):
     deepgram_websocket: str
     model: str
     control: str
+    twilio: str = ""  # of the REST interface
 
     def environment(self) -> dict[str, str]:
         """Return the settings that most agents read from their environment.
 
-        The keys are made up; the fakes accept any.
+        The keys are made up; the fakes accept any. Twilio's account is that of our own
+        environment, if it has one: both sides must sign with the same token.
+        ``TWILIO_API_URL`` is no variable of Twilio's library; see its ``base_url``.
         """
         return {
+            **credentials_of(os.environ).environment(),
+            **({"TWILIO_API_URL": self.twilio} if self.twilio else {}),
             "DEEPGRAM_URL": self.deepgram,
             "DEEPGRAM_WEBSOCKET_URL": self.deepgram_websocket,
             "DEEPGRAM_API_KEY": "busyhour-deepgram-key",

@@ -1,45 +1,72 @@
-"""What may go wrong on purpose, and for whom.
+"""What may go wrong on purpose: the vocabulary.
 
-A fault is a small frozen value; a :class:`Rule` deals a sequence of them to the
-attempts of one group (a call's sid, given as ``tag`` or ``user``) or of every group.
-The n-th attempt of a group on a surface meets the n-th fault; after the last one there
-is :class:`Nothing`, so that "no fault" runs the same path.
+A fault is a small frozen value with one idea. Who meets which is a matter of
+:class:`fakes.fault_rules.Rule`; when one strikes, of :class:`fakes.moments.Fuse`.
+:class:`Nothing` is a fault, too, so that "no fault" runs the same path.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections import Counter
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import msgspec
 
-from voiceutils.errors import SettingError
-
 __all__ = [
+    "RESPONSES",
+    "SOCKETS",
     "SURFACES",
+    "Cap",
     "Close",
     "Delay",
+    "Drop",
+    "Duplicate",
     "EmptyAudio",
     "Fault",
-    "FaultDesk",
+    "HalfOpen",
     "LateFinal",
+    "Momentary",
+    "Mute",
     "NoFinal",
     "Nothing",
     "Refuse",
     "Reset",
-    "Rule",
+    "Slice",
+    "SlowReader",
+    "Stage",
     "Stall",
+    "Throttle",
     "Trickle",
-    "decode_rule",
 ]
 
-SURFACES = ("listen", "speak", "speak_rest", "chat")
-_REMEMBERED = 200_000  # attempts counted a rule; the oldest groups start anew then
+SOCKETS = ("listen", "flux", "speak", "speak_flux", "agent")
+RESPONSES = ("listen_rest", "speak_rest", "manage", "chat", "twilio_rest")
+SURFACES = SOCKETS + RESPONSES
+
+Stage: TypeAlias = Literal["knock", "handshake", "open"]
 
 
 class _Fault(msgspec.Struct, frozen=True, tag_field="type", forbid_unknown_fields=True):
     pass
+
+
+class Momentary(_Fault, frozen=True, kw_only=True):
+    """A fault that strikes at a moment; each condition given must hold.
+
+    Attributes:
+        when: ``knock`` (the request is read, nothing answered), ``handshake`` (in the
+            middle of the head of the answer) or ``open``.
+        after_sent: messages sent to the client.
+        after_received: messages that came from the client.
+        after_heard: seconds of audio that came from the client.
+        after_word: a word that is about to be sent to the client in a transcript; upper
+            and lower case are the same.
+    """
+
+    when: Stage = "open"
+    after_sent: int = 0
+    after_received: int = 0
+    after_heard: float = 0.0
+    after_word: str = ""
 
 
 class Nothing(_Fault, frozen=True, tag="Nothing"):
@@ -56,22 +83,67 @@ class Refuse(_Fault, frozen=True, tag="Refuse"):
     retry_after: float | None = None
 
 
+class Cap(_Fault, frozen=True, tag="Cap"):
+    """Refuse with 429 while this many connections are open; running ones stay.
+
+    Not dealt in turn: it holds for every attempt that its rule concerns, all groups
+    together.
+
+    Attributes:
+        connections: how many may be open.
+        linger: seconds for which a slot stays taken after its connection ended.
+        retry_after: seconds in the Retry-After header.
+    """
+
+    connections: int
+    linger: float = 0.0
+    retry_after: float | None = None
+
+
 class Delay(_Fault, frozen=True, tag="Delay"):
     """Wait this long before the handshake or the head of the response."""
 
     seconds: float
 
 
-class Stall(_Fault, frozen=True, tag="Stall"):
-    """Accept, and ``after`` seconds later never say anything again."""
+class Stall(Momentary, frozen=True, tag="Stall"):
+    """Accept, and ``after`` seconds later never say anything again, no close either.
+
+    Attributes:
+        after: seconds after the opening.
+        seconds: how long; then all that waited comes at once. None: for ever.
+    """
+
+    after: float = 0.0
+    seconds: float | None = None
+
+
+class Mute(Momentary, frozen=True, tag="Mute"):
+    """Lose every message to the client; the socket pongs and may close as it would.
+
+    Attributes:
+        after: seconds after the opening.
+        seconds: how long; later messages come again. None: for ever.
+    """
+
+    after: float = 0.0
+    seconds: float | None = None
+
+
+class HalfOpen(Momentary, frozen=True, tag="HalfOpen"):
+    """Vanish: TCP stays up, but nothing is read, ponged, said or closed any more.
+
+    ``after`` counts seconds from the opening.
+    """
 
     after: float = 0.0
 
 
-class Close(_Fault, frozen=True, tag="Close"):
+class Close(Momentary, frozen=True, tag="Close"):
     """Close ``after`` seconds after the opening.
 
-    A WebSocket with ``code`` and ``reason``; a response ends in the middle of its body.
+    A WebSocket with ``code`` and ``reason`` (1005: a close frame without code, 1006: no
+    close frame); a response ends in the middle of its body.
     """
 
     code: int = 1011
@@ -79,10 +151,70 @@ class Close(_Fault, frozen=True, tag="Close"):
     reason: str = ""
 
 
-class Reset(_Fault, frozen=True, tag="Reset"):
+class Reset(Momentary, frozen=True, tag="Reset"):
     """Reset the TCP connection ``after`` seconds after the opening."""
 
     after: float = 0.0
+
+
+class SlowReader(Momentary, frozen=True, tag="SlowReader"):
+    """Read slowly, so that the client's own sending blocks.
+
+    Attributes:
+        bytes_a_second: 0 reads nothing at all (zero window).
+        after: seconds after the opening.
+    """
+
+    bytes_a_second: float = 0.0
+    after: float = 0.0
+
+
+class Throttle(Momentary, frozen=True, tag="Throttle"):
+    """Write slowly to the client.
+
+    Attributes:
+        bytes_a_second: on the wire.
+        after: seconds after the opening.
+    """
+
+    bytes_a_second: float
+    after: float = 0.0
+
+
+class Slice(Momentary, frozen=True, tag="Slice"):
+    """Write to the client in small pieces: frames arrive in parts.
+
+    Attributes:
+        size: bytes a piece.
+        gap: seconds between two pieces.
+        after: seconds after the opening.
+    """
+
+    size: int = 1
+    gap: float = 0.0
+    after: float = 0.0
+
+
+class Drop(_Fault, frozen=True, tag="Drop"):
+    """Lose some messages to the client.
+
+    Attributes:
+        number: the first one lost, counted from 1.
+        count: how many in a row.
+        kind: count these only: a ``type`` such as ``Results``, or ``audio``; "" is all.
+    """
+
+    number: int = 1
+    count: int = 1
+    kind: str = ""
+
+
+class Duplicate(_Fault, frozen=True, tag="Duplicate"):
+    """Send some messages to the client twice; the attributes are those of Drop."""
+
+    number: int = 1
+    count: int = 1
+    kind: str = ""
 
 
 class NoFinal(_Fault, frozen=True, tag="NoFinal"):
@@ -108,140 +240,20 @@ class Trickle(_Fault, frozen=True, tag="Trickle"):
 Fault: TypeAlias = (
     Nothing
     | Refuse
+    | Cap
     | Delay
     | Stall
+    | Mute
+    | HalfOpen
     | Close
     | Reset
+    | SlowReader
+    | Throttle
+    | Slice
+    | Drop
+    | Duplicate
     | NoFinal
     | LateFinal
     | EmptyAudio
     | Trickle
 )
-
-_ONLY_ON: dict[type, tuple[str, ...]] = {
-    NoFinal: ("listen",),
-    LateFinal: ("listen",),
-    EmptyAudio: ("speak", "speak_rest"),
-    Trickle: ("speak", "speak_rest", "chat"),
-}
-
-
-class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which attempts meet which faults.
-
-    Attributes:
-        surface: one of ``SURFACES``.
-        faults: dealt to the attempts of each group, in order.
-        group: the only group concerned, or None for every group.
-        share: the part of the groups concerned, chosen by ``seed``; 1.0 is all.
-        seed: the same seed chooses the same groups.
-    """
-
-    surface: str
-    faults: tuple[Fault, ...]
-    group: str | None = None
-    share: float = 1.0
-    seed: int = 0
-
-    def concerns(self, surface: str, group: str) -> bool:
-        """Tell whether an attempt of this group falls under the rule."""
-        if surface != self.surface or self.group not in (None, group):
-            return False
-        return _fraction(self.seed, group) < self.share
-
-
-def _fraction(seed: int, group: str) -> float:
-    """Return a number in [0, 1) that depends on nothing but seed and group."""
-    digest = hashlib.blake2b(f"{seed}:{group}".encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "big") / 2**64
-
-
-def check_rule(rule: Rule) -> Rule:
-    """Return the rule; raises SettingError if it can never do what it says."""
-    if rule.surface not in SURFACES:
-        known = ", ".join(SURFACES)
-        raise SettingError(f"unknown surface {rule.surface!r}; use one of {known}")
-    if not 0.0 <= rule.share <= 1.0:
-        raise SettingError(f"share {rule.share} is not between 0 and 1")
-    for fault in rule.faults:
-        allowed = _ONLY_ON.get(type(fault), SURFACES)
-        if rule.surface not in allowed:
-            name = type(fault).__name__
-            raise SettingError(f"{name} works on {', '.join(allowed)} only")
-        _check_numbers(fault)
-    return rule
-
-
-def _check_numbers(fault: Fault) -> None:
-    name = type(fault).__name__
-    for field in ("seconds", "after", "retry_after"):
-        value = getattr(fault, field, None)
-        if value is not None and not 0 <= value <= 3600:
-            raise SettingError(f"{name}: {field} {value} is not between 0 and 3600 s")
-    if isinstance(fault, Refuse) and not 400 <= fault.status <= 599:
-        raise SettingError(f"Refuse: status {fault.status} is not an error (400-599)")
-    if isinstance(fault, Close):
-        known = fault.code in (1000, 1001, 1005, 1006) or 1002 <= fault.code <= 4999
-        if not known or fault.code == 1004:
-            raise SettingError(f"Close: {fault.code} is not a close code")
-        if len(fault.reason.encode()) > 123:
-            raise SettingError("Close: the reason is longer than 123 bytes")
-
-
-_rule = msgspec.json.Decoder(Rule)
-
-
-def decode_rule(text: str | bytes) -> Rule:
-    """Return the rule of a JSON object.
-
-    Raises:
-        SettingError: not JSON, an unknown fault, or a rule that cannot work; the
-            message is one line.
-    """
-    try:
-        return check_rule(_rule.decode(text))
-    except msgspec.DecodeError as error:
-        raise SettingError(f"bad fault rule: {error}") from error
-
-
-class FaultDesk:
-    """Deals faults; the newest rule that concerns an attempt wins.
-
-    A rule for one group goes before rules for all.
-    """
-
-    def __init__(self, rules: tuple[Rule, ...] = ()) -> None:
-        self._rules: list[tuple[Rule, Counter[str]]] = []
-        for rule in rules:
-            self.add(rule)
-
-    @property
-    def rules(self) -> list[Rule]:
-        """The rules in force, oldest first."""
-        return [rule for rule, _ in self._rules]
-
-    def add(self, rule: Rule) -> None:
-        """Add a rule; one for the same surface and group is replaced."""
-        check_rule(rule)
-        key = (rule.surface, rule.group)
-        self._rules = [
-            (old, met) for old, met in self._rules if (old.surface, old.group) != key
-        ]
-        self._rules.append((rule, Counter()))
-
-    def reset(self) -> None:
-        """Forget every rule."""
-        self._rules.clear()
-
-    def next(self, surface: str, group: str) -> Fault:
-        """Return what the next attempt of this group meets."""
-        newest_first = self._rules[::-1]
-        # Sorting is stable: rules for one group come first, the newest of them ahead.
-        for rule, met in sorted(newest_first, key=lambda held: held[0].group is None):
-            if rule.concerns(surface, group):
-                if len(met) > _REMEMBERED:
-                    met.clear()
-                number = met[group]
-                met[group] += 1
-                return rule.faults[number] if number < len(rule.faults) else Nothing()
-        return Nothing()

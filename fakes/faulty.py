@@ -11,12 +11,24 @@ from contextlib import asynccontextmanager
 
 from aiohttp import web
 
-from fakes.faults import Close, Delay, Fault, Reset, Stall
+from fakes.faults import (
+    Close,
+    Delay,
+    Fault,
+    HalfOpen,
+    Momentary,
+    Mute,
+    Reset,
+    Stage,
+    Stall,
+)
 from fakes.ledger import Attempt, FaultFired, Ledger
+from fakes.moments import Fuse
 
 __all__ = ["Door", "reset_connection"]
 
 _HELD_OPEN = 3600.0  # how long a stalled answer is held for a client that waits
+_HALF_A_HEAD = b"HTTP/1.1 "
 
 
 def reset_connection(request: web.Request) -> None:
@@ -42,13 +54,50 @@ class Door:
         self._ledger = ledger
         self.request = request
         self._silent = False
+        self._fuse: Fuse | None = None
+        self._strike: Callable[[], None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+
+    # --- before the answer -------------------------------------------------------
 
     async def wait(self) -> None:
-        """Serve a Delay, before the handshake or the head of the response."""
+        """Serve what comes before the answer: a Delay, or a fault at the knock.
+
+        When the fault ends the connection, this is cancelled with the request.
+        """
         if isinstance(self.fault, Delay):
             fired = self.fire(self.attempt.at + self.fault.seconds)
             await asyncio.sleep(fired.meant_at - time.monotonic())
             fired.happened_at = time.monotonic()
+        await self._stage("knock")
+
+    async def answer(self) -> None:
+        """Serve a fault in the middle of the head of the answer, likewise."""
+        if isinstance(self.fault, Momentary) and self.fault.when == "handshake":
+            transport = self.request.transport
+            # A stall that ends must leave room for a whole head after it.
+            passes = isinstance(self.fault, Stall) and self.fault.seconds is not None
+            if transport is not None and not passes:
+                transport.write(_HALF_A_HEAD)
+            await self._stage("handshake")
+
+    async def _stage(self, stage: Stage) -> None:
+        fault = self.fault
+        if not isinstance(fault, Momentary) or fault.when != stage:
+            return
+        after: float = getattr(fault, "after", 0.0)
+        fired = self.fire(time.monotonic() + after)
+        await asyncio.sleep(after)
+        fired.happened_at = time.monotonic()
+        if isinstance(fault, Close | Reset):
+            if isinstance(fault, Reset):
+                self.reset()
+            else:
+                self.drop()
+        seconds = fault.seconds if isinstance(fault, Stall | Mute) else None
+        await asyncio.sleep(_HELD_OPEN if seconds is None else seconds)
+
+    # --- the entries of the ledger -----------------------------------------------
 
     def fire(self, meant_at: float) -> FaultFired:
         """Enter the fault in the ledger, not happened yet."""
@@ -81,6 +130,8 @@ class Door:
             self.attempt.close_code = code
             self.attempt.aborted = aborted
 
+    # --- responses -----------------------------------------------------------------
+
     @property
     def silent(self) -> bool:
         """Whether a Stall has begun: nothing may be said any more."""
@@ -88,35 +139,59 @@ class Door:
 
     @asynccontextmanager
     async def interruption(self, close: Callable[[Close], None]) -> AsyncIterator[None]:
-        """Let Stall, Close and Reset happen in their time while the body runs."""
+        """Let a fault of the response happen in its time while the body runs."""
         fault = self.fault
-        if not isinstance(fault, Stall | Close | Reset):
-            yield
-            return
-        opened = self.attempt.opened or time.monotonic()
-        fired = self.fire(opened + fault.after)
-
-        def happen() -> None:
-            fired.happened_at = time.monotonic()
-            if isinstance(fault, Stall):
-                self._silent = True
-            elif isinstance(fault, Close):
-                close(fault)
-            else:
-                self.end("fake", 1006)
-                reset_connection(self.request)
-
-        timer: asyncio.TimerHandle | None = None
-        if fault.after <= 0:
-            happen()
-        else:
-            loop = asyncio.get_running_loop()
-            timer = loop.call_later(fault.after, happen)
+        if isinstance(fault, Stall | Mute | HalfOpen | Close | Reset) and (
+            fault.when == "open"
+        ):
+            self._light(close)
         try:
             yield
         finally:
-            if timer is not None:
-                timer.cancel()
+            if self._timer is not None:
+                self._timer.cancel()
+            self._fuse = None
+
+    def sent(self) -> None:
+        """A piece of the response, or a token of it, went to the client."""
+        if self._fuse is not None and self._strike is not None:
+            self._fuse.sent()
+            self._strike()
+
+    def _light(self, close: Callable[[Close], None]) -> None:
+        fault = self.fault
+        opened = self.attempt.opened or time.monotonic()
+        fuse = self._fuse = Fuse(fault, opened)
+        # Entered at once when the moment is known, so that it is seen to be awaited.
+        awaited = None if fuse.due is None else self.fire(fuse.due)
+
+        def strike() -> None:
+            now = time.monotonic()
+            if not fuse.burnt(now):
+                if fuse.due is not None and self._timer is None:
+                    self._timer = loop.call_later(max(0.0, fuse.due - now), ring)
+                return
+            fired = awaited or self.fire(now)
+            fired.happened_at = now
+            if isinstance(fault, Close):
+                close(fault)
+            elif isinstance(fault, Reset):
+                self.reset()
+            else:
+                self._silent = True
+
+        def ring() -> None:
+            self._timer = None
+            strike()
+
+        self._strike = strike
+        loop = asyncio.get_running_loop()
+        strike()
+
+    def reset(self) -> None:
+        """Reset the TCP connection."""
+        self.end("fake", 1006)
+        reset_connection(self.request)
 
     def drop(self) -> None:
         """Close the TCP connection without a goodbye of the protocol above it."""

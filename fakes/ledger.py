@@ -3,17 +3,25 @@
 All moments are seconds of the machine's monotonic clock, taken on receipt, so that
 they compare with those of the phone in another process of the same machine. Keys and
 other credentials are never stored. The oldest entries go when a limit is reached.
+:mod:`fakes.ledger_export` writes it as JSON lines.
 """
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
-import msgspec
-
+from fakes.calls_heard import Call, Turn
+from fakes.ledger_entries import (
+    Attempt,
+    CallHeard,
+    FaultFired,
+    TurnHeard,
+    UtteranceMade,
+)
 from fakes.speech import FrameCode, Speaker
+from fakes.timeline import Timeline
 
 __all__ = ["Attempt", "CallHeard", "FaultFired", "Ledger", "TurnHeard", "UtteranceMade"]
 
@@ -21,161 +29,19 @@ ATTEMPTS_KEPT = 100_000
 CALLS_KEPT = 50_000
 UTTERANCES_KEPT = 100_000
 FAULTS_KEPT = 100_000
+TIMELINES_KEPT = 2_000
 
 K = TypeVar("K")
 V = TypeVar("V")
 
 
-class Attempt(msgspec.Struct, kw_only=True):
-    """One connection or request.
-
-    Attributes:
-        surface: ``listen``, ``speak`` (WebSocket), ``speak_rest`` or ``chat``.
-        at: when it reached the door.
-        group: ``tag`` or ``user`` as the client gave it, else "".
-        outcome: ``pending``, ``accepted`` or ``refused 503``.
-        retry_after: seconds that a refusal asked to wait.
-        opened: when it was let in.
-        closed: when it was over.
-        close_code: of the WebSocket; 1006 without close frame.
-        closed_by: ``client`` or ``fake``.
-        aborted: whether the client left before its answer was complete.
-        first_answer_at: first message, token or byte of audio sent.
-        messages: audio messages received, or tokens sent.
-        audio_bytes: audio received (listen) or sent (speak).
-        longest_message: bytes of the longest audio message received.
-        calls: numbers of the callers heard on it; more than one is cross-talk.
-        echoed: frames of agent speech received: the agent transcribes itself.
-        said: what the model was asked.
-        reply: what it answered.
-        utterances: numbers of the utterances made for it.
-    """
-
-    id: int
-    surface: str
-    at: float
-    group: str = ""
-    outcome: str = "pending"
-    retry_after: float | None = None
-    opened: float | None = None
-    closed: float | None = None
-    close_code: int | None = None
-    closed_by: str = ""
-    aborted: bool = False
-    first_answer_at: float | None = None
-    messages: int = 0
-    audio_bytes: int = 0
-    longest_message: int = 0
-    calls: list[int] = msgspec.field(default_factory=list)
-    echoed: int = 0
-    said: str = ""
-    reply: str = ""
-    utterances: list[int] = msgspec.field(default_factory=list)
-
-
-class TurnHeard(msgspec.Struct):
-    """One caller turn as it reached the recogniser.
-
-    Attributes:
-        frames: how many frames the turn has.
-        heard: how many different ones arrived.
-        disordered: how many arrived after a later one.
-        final_at: when the last final with words of the turn was sent.
-        transcript: the words of the turn in finals.
-    """
-
-    turn: int
-    frames: int
-    heard: int
-    missing: list[int]
-    repeated: list[int]
-    disordered: int
-    first_at: float
-    last_at: float
-    final_at: float | None
-    transcript: str
-
-
-class CallHeard(msgspec.Struct):
-    """All that was heard of one caller; ``connections`` are ids of attempts."""
+class _Speaking(NamedTuple):
+    """Who spoke last on a connection: most frames belong to the turn before them."""
 
     call: int
-    turns: list[TurnHeard]
-    connections: list[int]
-
-
-class UtteranceMade(msgspec.Struct, kw_only=True):
-    """One utterance spoken for an agent; its number is in the code of its frames.
-
-    Attributes:
-        frames: how many frames it has.
-        audio_bytes: how many bytes of it were sent, without file header.
-        aborted: whether it was cut by the client (gone, or Clear) or by a fault.
-    """
-
-    utterance: int
-    text: str
-    group: str
-    attempt: int
-    requested_at: float
+    turn: int
     frames: int
-    first_audio_at: float | None = None
-    last_audio_at: float | None = None
-    audio_bytes: int = 0
-    aborted: bool = False
-
-
-class FaultFired(msgspec.Struct, kw_only=True):
-    """A fault that an attempt met; ``happened_at`` is None while it is awaited."""
-
-    fault: str
-    surface: str
-    group: str
-    attempt: int
-    meant_at: float
-    happened_at: float | None = None
-
-
-class _Turn:
-    """Arrivals of one turn's frames; a byte each, counted up to 255."""
-
-    def __init__(self, code: FrameCode, now: float) -> None:
-        self.turn = code.turn
-        self.counts = bytearray(code.frames)
-        self.disordered = 0
-        self.furthest = -1
-        self.first_at = self.last_at = now
-        self.final_at: float | None = None
-        self.words: list[str] = []
-
-    def add(self, frame: int, now: float) -> None:
-        self.counts[frame] = min(self.counts[frame] + 1, 255)
-        if frame <= self.furthest:
-            self.disordered += 1
-        self.furthest = max(self.furthest, frame)
-        self.last_at = now
-
-    def report(self) -> TurnHeard:
-        counts = self.counts
-        missing = [frame for frame, times in enumerate(counts) if not times]
-        return TurnHeard(
-            turn=self.turn,
-            frames=len(counts),
-            heard=len(counts) - len(missing),
-            missing=missing,
-            repeated=[frame for frame, times in enumerate(counts) if times > 1],
-            disordered=self.disordered,
-            first_at=self.first_at,
-            last_at=self.last_at,
-            final_at=self.final_at,
-            transcript=" ".join(self.words),
-        )
-
-
-class _Call:
-    def __init__(self) -> None:
-        self.turns: dict[tuple[int, int], _Turn] = {}
-        self.connections: list[int] = []
+    entry: Turn
 
 
 def _keep(kept: dict[K, V], key: K, value: V, limit: int) -> None:
@@ -196,7 +62,9 @@ class Ledger:
         """Forget everything; numbers go on, so that old audio never passes for new."""
         self._attempts: dict[int, Attempt] = {}
         self._groups: dict[str, list[int]] = {}
-        self._calls: dict[int, _Call] = {}
+        self._calls: dict[int, Call] = {}
+        self._speaking: dict[int, _Speaking] = {}
+        self._timelines: dict[int, Timeline] = {}
         self._utterances: dict[int, UtteranceMade] = {}
         self._faults: dict[int, FaultFired] = {}
 
@@ -213,23 +81,41 @@ class Ledger:
 
     def hear(self, attempt: Attempt, codes: Iterable[FrameCode], now: float) -> None:
         """Enter frames that arrived on a connection."""
+        speaking = self._speaking.get(attempt.id)
         for code in codes:
-            if code.speaker is not Speaker.CALLER:
+            if code[0] is not Speaker.CALLER:
                 attempt.echoed += 1
                 continue
-            call = self._calls.get(code.call)
-            if call is None:
-                call = _Call()
-                _keep(self._calls, code.call, call, CALLS_KEPT)
-            key = (code.turn, code.frames)
-            turn = call.turns.get(key)
-            if turn is None:
-                turn = call.turns[key] = _Turn(code, now)
-            turn.add(code.frame, now)
-            if code.call not in attempt.calls:
-                attempt.calls.append(code.call)
-            if attempt.id not in call.connections:
-                call.connections.append(attempt.id)
+            if (
+                speaking is None
+                or speaking[0] != code[1]
+                or speaking[1] != code[2]
+                or speaking[2] != code[4]
+            ):
+                speaking = self._begin_turn(attempt, code, now)
+            # In place, for this is the path of every frame of every call.
+            entry, frame = speaking[3], code[3]
+            if entry.counts[frame] < 255:
+                entry.counts[frame] += 1
+            if frame > entry.furthest:
+                entry.furthest = frame
+            else:
+                entry.disordered += 1
+            entry.last_at = now
+
+    def _begin_turn(self, attempt: Attempt, code: FrameCode, now: float) -> _Speaking:
+        call = self._calls.get(code.call)
+        if call is None:
+            call = Call()
+            _keep(self._calls, code.call, call, CALLS_KEPT)
+        if code.call not in attempt.calls:
+            attempt.calls.append(code.call)
+        if attempt.id not in call.connections:
+            call.connections.append(attempt.id)
+        turn = call.turn(code, now)
+        speaking = _Speaking(code.call, code.turn, code.frames, turn)
+        _keep(self._speaking, attempt.id, speaking, CALLS_KEPT)
+        return speaking
 
     def finalise(self, call: int, turn: int, words: list[str], now: float) -> None:
         """Enter the words of a caller's turn that went out in a final."""
@@ -268,10 +154,36 @@ class Ledger:
     def call(self, number: int) -> CallHeard | None:
         """Return what was heard of a caller, turns in order; None if nothing was."""
         call = self._calls.get(number)
-        if call is None:
-            return None
-        turns = [call.turns[key].report() for key in sorted(call.turns)]
-        return CallHeard(number, turns, list(call.connections))
+        return None if call is None else call.report(number)
+
+    def timeline(self, attempt: Attempt) -> Timeline:
+        """Return where to enter what crosses a connection."""
+        found = self._timelines.get(attempt.id)
+        if found is None:
+            found = Timeline()
+            _keep(self._timelines, attempt.id, found, TIMELINES_KEPT)
+        return found
+
+    def kept_timeline(self, attempt: int) -> Timeline | None:
+        """Return a timeline to be read; only those of the newest sockets are kept."""
+        return self._timelines.get(attempt)
+
+    def attempt(self, number: int) -> Attempt | None:
+        """Return an attempt by its id."""
+        return self._attempts.get(number)
+
+    def utterance(self, number: int) -> UtteranceMade | None:
+        """Return an utterance by its number."""
+        return self._utterances.get(number)
+
+    def fault(self, attempt: int) -> FaultFired | None:
+        """Return the last fault that an attempt met."""
+        return self._faults.get(attempt)
+
+    @property
+    def groups(self) -> list[str]:
+        """The groups seen, in order of their first attempt."""
+        return list(self._groups)
 
     def group(self, name: str) -> list[Attempt]:
         """Return the attempts of a group, oldest first."""

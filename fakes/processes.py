@@ -49,6 +49,7 @@ class WorldProcess(Child):
         deepgram_port: 0 is any free port, here and below.
         model_port: of the model.
         control_port: of the control interface.
+        twilio_port: of the telephone exchange's REST interface.
         model_delay: seconds to the model's first token; None leaves the default.
         options: further options of ``python -m fakes``.
         deadline: seconds for the start.
@@ -62,6 +63,7 @@ class WorldProcess(Child):
         deepgram_port: int = 0,
         model_port: int = 0,
         control_port: int = 0,
+        twilio_port: int = 0,
         model_delay: float | None = None,
         options: Sequence[str] = (),
         deadline: float = START_SECONDS,
@@ -71,6 +73,7 @@ class WorldProcess(Child):
             f"--deepgram-port={deepgram_port}",
             f"--model-port={model_port}",
             f"--control-port={control_port}",
+            f"--twilio-port={twilio_port}",
             *([] if model_delay is None else [f"--model-delay={model_delay}"]),
             *options,
         ]

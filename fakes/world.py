@@ -1,4 +1,4 @@
-"""A set of fakes that belongs together: Deepgram, the model, ledger, faults, control.
+"""A set of fakes that belongs together: Deepgram, the model, Twilio, ledger, faults.
 
 :class:`World` runs in the caller's event loop; :class:`~fakes.processes.WorldProcess`
 and :class:`~fakes.processes.AgentProcess` run processes of their own and need none.
@@ -7,6 +7,8 @@ and :class:`~fakes.processes.AgentProcess` run processes of their own and need n
 from __future__ import annotations
 
 import errno
+import os
+from collections.abc import Sequence
 from typing import Self
 
 from aiohttp import web
@@ -15,10 +17,16 @@ from fakes.addresses import Addresses
 from fakes.control import ControlServer
 from fakes.deepgram.server import DeepgramServer
 from fakes.deepgram.settings import DeepgramSettings
-from fakes.faults import FaultDesk, Rule
+from fakes.fault_desk import FaultDesk
+from fakes.fault_rules import Rule
 from fakes.ledger import Ledger
 from fakes.llm.server import ModelServer, ModelSettings
 from fakes.processes import AgentProcess, WorldProcess
+from fakes.twilio.control import TwilioControl
+from fakes.twilio.credentials import Credentials, credentials_of
+from fakes.twilio.rest.server import RestServer
+from fakes.twilio.settings import TwilioSettings
+from fakes.twilio.switch import Switch
 from voiceutils.errors import NotConnected, SettingError
 
 __all__ = [
@@ -27,6 +35,7 @@ __all__ = [
     "AgentProcess",
     "DeepgramSettings",
     "ModelSettings",
+    "TwilioSettings",
     "World",
     "WorldProcess",
 ]
@@ -42,12 +51,19 @@ class World:
         model: how the fake model behaves.
         rules: faults in force from the start.
         deepgram_port: 0 is any free port, here and below.
+        further_deepgram_ports: where the same fake Deepgram listens, too; fault rules
+            can tell the ports apart.
         model_port: of the model.
         control_port: of the control interface.
+        twilio: how the fake telephone exchange behaves.
+        credentials: of its account; None takes those of the environment.
+        twilio_port: of its REST interface.
 
     Attributes:
         ledger: what the fakes saw.
         faults: where to add rules.
+        switch: puts the fake Twilio's calls through.
+        deepgram_ports: every port of the fake Deepgram, once it is started.
     """
 
     def __init__(
@@ -57,23 +73,36 @@ class World:
         model: ModelSettings | None = None,
         rules: tuple[Rule, ...] = (),
         deepgram_port: int = 0,
+        further_deepgram_ports: Sequence[int] = (),
         model_port: int = 0,
         control_port: int = 0,
+        twilio: TwilioSettings | None = None,
+        credentials: Credentials | None = None,
+        twilio_port: int = 0,
     ) -> None:
         self.ledger = Ledger()
         self.faults = FaultDesk(rules)
-        self._control = ControlServer(self.ledger, self.faults)
         deepgram_server = DeepgramServer(
             deepgram or DeepgramSettings(), self.ledger, self.faults
         )
+        self._control = ControlServer(
+            self.ledger, self.faults, deepgram_server.punctuality
+        )
         model_server = ModelServer(model or ModelSettings(), self.ledger, self.faults)
-        self._sites = (
-            ("the fake Deepgram", deepgram_server.app(), deepgram_port),
-            ("the fake model", model_server.app(), model_port),
-            ("the control interface", self._control.app(), control_port),
+        self.switch = Switch(twilio, credentials or credentials_of(os.environ))
+        twilio_server = RestServer(self.switch, self.ledger, self.faults)
+        control = self._control.app()
+        TwilioControl(self.switch).add_to(control)
+        deepgram_ports = (deepgram_port, *further_deepgram_ports)
+        self._sites: tuple[tuple[str, web.Application, tuple[int, ...]], ...] = (
+            ("the fake Deepgram", deepgram_server.app(), deepgram_ports),
+            ("the fake model", model_server.app(), (model_port,)),
+            ("the control interface", control, (control_port,)),
+            ("the fake Twilio", twilio_server.app(), (twilio_port,)),
         )
         self._runners: list[web.AppRunner] = []
         self._addresses: Addresses | None = None
+        self.deepgram_ports: tuple[int, ...] = ()
 
     @property
     def addresses(self) -> Addresses:
@@ -93,33 +122,39 @@ class World:
         except BaseException:
             await self.stop()
             raise
-        deepgram, model, control = (f"{HOST}:{port}" for port in ports)
+        self.deepgram_ports = tuple(ports[0])
+        deepgram, model, control, twilio = (f"{HOST}:{bound[0]}" for bound in ports)
         self._addresses = Addresses(
             deepgram=f"http://{deepgram}",
             deepgram_websocket=f"ws://{deepgram}",
             model=f"http://{model}/v1",
             control=f"http://{control}",
+            twilio=f"http://{twilio}",
         )
+        self.switch.exchange.base = self._addresses.twilio
         self._control.addresses = self._addresses
         return self._addresses
 
-    async def _open(self, name: str, app: web.Application, port: int) -> int:
+    async def _open(
+        self, name: str, app: web.Application, ports: tuple[int, ...]
+    ) -> list[int]:
         runner = web.AppRunner(
             app, handler_cancellation=True, access_log=None, shutdown_timeout=0.5
         )
         await runner.setup()
         self._runners.append(runner)
-        try:
-            await web.TCPSite(runner, HOST, port, backlog=1024).start()
-        except (OSError, OverflowError) as error:
-            raise SettingError(_port_problem(name, port, error)) from error
-        bound: int = runner.addresses[0][1]
-        return bound
+        for port in ports:
+            try:
+                await web.TCPSite(runner, HOST, port, backlog=1024).start()
+            except (OSError, OverflowError) as error:
+                raise SettingError(_port_problem(name, port, error)) from error
+        return [address[1] for address in runner.addresses]
 
     async def stop(self) -> None:
         """Close every socket; harmless when repeated."""
         runners, self._runners = self._runners, []
         self._addresses = None
+        await self.switch.stop()
         for runner in reversed(runners):
             await runner.cleanup()
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import msgspec
 
 from fakes.addresses import USUAL_PORTS, Addresses, Ports
+from fakes.delays import typical
 from fakes.processes import running_world
 from fakes.twilio.script import HangUp, Pause
 from fakes.world import AgentProcess, ModelSettings, WorldProcess
@@ -86,13 +87,16 @@ class Exchange:
             deepgram_port=ports.deepgram,
             model_port=ports.model,
             control_port=ports.control,
-            model_delay=ModelSettings().first_token_delay + options.model_delay,
+            twilio_port=ports.twilio,
+            model_delay=typical(ModelSettings().first_token_delay)
+            + options.model_delay,
         )
         return self._world.start()
 
     def _probe(self, agent: str) -> None:
         """Place one call that says nothing, so that a wrong address fails at once."""
-        with Lines(agent) as lines:
+        detours, authority = self.options.connect, self.options.authority
+        with Lines(agent, connect=detours, authority=authority) as lines:
             record = lines.place(
                 PROBE_CALL, (Pause(0.2), HangUp()), deadline=PROBE_DEADLINE
             )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from hashlib import blake2b
 from types import TracebackType
 
@@ -36,7 +36,9 @@ class Lines:
     Args:
         agent: whom to call.
         on_record: called with each record, in a greenlet of its own.
-        drop_every: see `CallOrder`.
+        drop_every: see `CallOrder`, as the two that follow.
+        connect: likewise.
+        authority: likewise.
         seed: decides the calls' SIDs, and with them who meets which fault.
 
     Attributes:
@@ -49,11 +51,15 @@ class Lines:
         *,
         on_record: Callable[[CallRecord], None] | None = None,
         drop_every: int | None = None,
+        connect: Mapping[str, str] | None = None,
+        authority: str = "",
         seed: int = 0,
     ) -> None:
         self.agent = agent
         self.closing = False
         self._drop_every = drop_every
+        self._connect = dict(connect or {})
+        self._authority = authority
         self._seed = seed
         self._on_record = on_record
         self._up = 0
@@ -88,6 +94,8 @@ class Lines:
             conversation=tuple(script),
             call=call,
             drop_every=self._drop_every,
+            connect=self._connect,
+            authority=self._authority,
             deadline=deadline or CALL_SECONDS + TURN_SECONDS * len(script),
             intended_at=time.monotonic(),
             seed=self._seed,

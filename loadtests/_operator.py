@@ -116,6 +116,8 @@ class Operator:
             self.numbers.agent,
             on_record=self._finished,
             drop_every=self.options.drop_every,
+            connect=self.options.connect,
+            authority=self.options.authority,
             seed=self.options.call_seed,
         )
 

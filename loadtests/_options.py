@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ipaddress
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
+from fakes.twilio.detours import read_detours
+from fakes.twilio.trust import trusting
 from loadtests._backoff import Policy, parse_policy
 from voiceutils.budget import Budget
 from voiceutils.errors import SettingError
@@ -16,7 +18,7 @@ from voiceutils.errors import SettingError
 __all__ = ["COMMAND_LINE_ONLY", "LoadOptions", "add_options", "read_options"]
 
 COMMAND_LINE_ONLY = (
-    *("agent", "agent_command", "allow_remote"),
+    *("agent", "agent_command", "allow_remote", "connect", "authority"),
     *("deepgram_port", "model_port"),
 )
 """What the web page may not change: whoever reaches it could run any command here,
@@ -38,6 +40,8 @@ class LoadOptions:
 
     agent: str
     agent_command: str
+    connect: dict[str, str]
+    authority: str
     turns: int
     model_delay: float
     drop_every: int | None
@@ -77,6 +81,20 @@ def add_options(parser: Parser) -> None:
         "--allow-remote",
         action="store_true",
         help="allow an agent outside this machine; its side effects are real",
+    )
+    add(
+        "--connect",
+        action="append",
+        default=[],
+        metavar="HOST=IP:PORT",
+        help="where the host that the agent's address or TwiML names really is; its "
+        "port is a plain one unless there is an --authority",
+    )
+    add(
+        "--authority",
+        default="",
+        metavar="PATH",
+        help="file with the certificate of the authority that signed the agent's own",
     )
     add("--turns", type=int, default=3, help="turns of each call, one barges in")
     add(
@@ -157,8 +175,12 @@ def read_options(namespace: Namespace, budgets: Sequence[Budget]) -> LoadOptions
     command = (namespace.agent_command or "").strip()
     if agent and command:
         raise SettingError("--agent and --agent-command exclude each other")
+    allow_remote = bool(namespace.allow_remote)
+    detours = read_detours(namespace.connect or (), allow_remote=allow_remote)
+    if namespace.authority:
+        trusting(namespace.authority)
     if agent:
-        check_agent(agent, allow_remote=bool(namespace.allow_remote))
+        check_agent(agent, allow_remote=allow_remote, here=detours)
     _within("--turns", namespace.turns, 1, 200)
     _within("--model-delay", namespace.model_delay, 0, 60)
     _within("--fault-share", namespace.fault_share, 0, 1)
@@ -173,6 +195,8 @@ def read_options(namespace: Namespace, budgets: Sequence[Budget]) -> LoadOptions
     return LoadOptions(
         agent=agent,
         agent_command=command,
+        connect=detours,
+        authority=namespace.authority or "",
         turns=namespace.turns,
         model_delay=namespace.model_delay,
         drop_every=namespace.drop_every or None,
@@ -214,8 +238,13 @@ def _read_budgets(
     return tuple(chosen[key] for key in sorted(chosen))
 
 
-def check_agent(agent: str, *, allow_remote: bool) -> None:
+def check_agent(agent: str, *, allow_remote: bool, here: Container[str] = ()) -> None:
     """Refuse an agent's address that cannot be called or must not be.
+
+    Args:
+        agent: the address.
+        allow_remote: whether it may be outside this machine.
+        here: further names of this machine.
 
     Raises:
         SettingError: the scheme is wrong, the host is missing, or the address is
@@ -231,7 +260,8 @@ def check_agent(agent: str, *, allow_remote: bool) -> None:
         _ = parts.port
     except ValueError:
         raise SettingError(f"--agent {agent}: the port is not a number") from None
-    if not allow_remote and not on_this_machine(parts.hostname):
+    known = parts.hostname in here or on_this_machine(parts.hostname)
+    if not allow_remote and not known:
         raise SettingError(
             f"--agent {agent} is outside this machine. A simulated call has real side "
             "effects there (bookings, bills, messages); add --allow-remote if you "

@@ -20,6 +20,7 @@ __all__ = [
     "is_voiced",
     "level",
     "seconds_of",
+    "whole_frame",
 ]
 
 SAMPLE_RATE = 8000  # samples a second, one byte each
@@ -83,3 +84,8 @@ def is_voiced(audio: bytes) -> bool:
 def seconds_of(audio: bytes) -> float:
     """Return how long the audio plays."""
     return len(audio) / SAMPLE_RATE
+
+
+def whole_frame(audio: bytes) -> bytes:
+    """Return up to a frame of audio with silence after it, so that it is 20 ms."""
+    return audio + SILENCE_FRAME[len(audio) :]

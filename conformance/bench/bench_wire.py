@@ -26,7 +26,7 @@ RESULTS = deepgram_listen.Results(
             deepgram_listen.Alternative(
                 "one two three",
                 0.99,
-                tuple(
+                words=tuple(
                     deepgram_listen.Word(word, 3.0 + n, 3.4 + n, 0.99)
                     for n, word in enumerate(["one", "two", "three"])
                 ),

@@ -45,7 +45,7 @@ def results(
 ) -> Results:
     """A transcript whose words last 0.3 s each, from ``at`` on."""
     words = tuple(
-        Word(word, at + 0.3 * i, at + 0.3 * (i + 1), 0.9, word)
+        Word(word, at + 0.3 * i, at + 0.3 * (i + 1), 0.9, punctuated_word=word)
         for i, word in enumerate(text.split())
     )
     duration = 0.3 * max(1, len(words))
@@ -56,7 +56,7 @@ def results(
         is_final=final or ends,
         speech_final=ends,
         from_finalize=from_finalize,
-        channel=Channel((Alternative(text, 0.9, words if timed else ()),)),
+        channel=Channel((Alternative(text, 0.9, words=words if timed else ()),)),
     )
 
 

@@ -8,17 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fakes.faults import (
-    Delay,
-    EmptyAudio,
-    FaultDesk,
-    NoFinal,
-    Nothing,
-    Refuse,
-    Reset,
-    Rule,
-    decode_rule,
-)
+from fakes.fault_desk import FaultDesk
+from fakes.fault_rules import Rule, Visitor, decode_rule
+from fakes.faults import Delay, EmptyAudio, NoFinal, Nothing, Refuse, Reset
 from voiceutils.errors import SettingError
 
 _FAULTS = st.lists(st.sampled_from([Refuse(503), Nothing(), Reset(), Delay(0.5)]))
@@ -63,7 +55,7 @@ def test_share_chooses_groups_by_seed() -> None:
 
     def chosen(seed: int) -> set[int]:
         rule = Rule(surface="listen", faults=(Refuse(),), share=0.3, seed=seed)
-        return {n for n in range(1000) if rule.concerns("listen", f"CA{n}")}
+        return {n for n in range(1000) if rule.concerns(Visitor("listen", f"CA{n}"))}
 
     assert 240 < len(chosen(1)) < 360
     assert chosen(1) == chosen(1)
@@ -97,9 +89,25 @@ def test_rule_survives_json() -> None:
         '{"surface":"listen","faults":[{"type":"Close","code":7}]}',
         '{"surface":"chat","share":2,"faults":[]}',
         '{"surface":"chat","faults":[],"shrae":1}',
+        b'{"surface":"\xff","faults":[]}',
+        '{"surface":"chat","faults":[' + "[" * 5000,
+        '{"surface":"chat","script":"no-such"}',
+        '{"surface":"chat","script":"refuse-503","faults":[{"type":"Reset"}]}',
+        '{"surface":"chat","script":"half-open"}',
+        '{"surface":"listen","key_prefix":"0123456789abcdef"}',
+        '{"surface":"listen","key_sha256":"xyz"}',
+        '{"surface":"listen","connections":[0]}',
+        '{"surface":"listen","port":70000}',
+        '{"surface":"chat","faults":[{"type":"HalfOpen"}]}',
+        '{"surface":"listen","faults":[{"type":"Mute","when":"knock"}]}',
+        '{"surface":"listen","faults":[{"type":"Stall","when":"knock","after_sent":1}]}',
+        '{"surface":"listen","faults":[{"type":"Slice","size":0}]}',
+        '{"surface":"listen","faults":[{"type":"Throttle","bytes_a_second":0}]}',
+        '{"surface":"listen","faults":[{"type":"Reset","after_received":-1}]}',
+        '{"surface":"listen","faults":[{"type":"Cap","connections":-1}]}',
     ],
 )
-def test_impossible_rule_is_refused_in_one_line(rule: str) -> None:
+def test_impossible_rule_is_refused_in_one_line(rule: str | bytes) -> None:
     """A rule that can never do what it says is a SettingError of one line."""
     with pytest.raises(SettingError) as caught:
         decode_rule(rule)
@@ -109,9 +117,7 @@ def test_impossible_rule_is_refused_in_one_line(rule: str) -> None:
 
 def test_fault_of_one_surface_is_refused_on_others() -> None:
     """The desk refuses a rule that could never fire."""
-    with pytest.raises(
-        SettingError, match="EmptyAudio works on speak, speak_rest only"
-    ):
+    with pytest.raises(SettingError, match="EmptyAudio works on speak, speak_rest"):
         FaultDesk((Rule(surface="chat", faults=(EmptyAudio(),)),))
 
 

@@ -53,6 +53,28 @@ def test_turns_and_connections_of_a_call() -> None:
     assert ledger.call(1) is None
 
 
+@given(
+    st.lists(st.tuples(st.integers(1, 2), st.integers(1, 2), st.sampled_from([20, 30])))
+)
+def test_turns_that_alternate_are_kept_apart(
+    arrivals: list[tuple[int, int, int]],
+) -> None:
+    """Frames of several calls and turns may come in any order on one connection."""
+    ledger = Ledger()
+    attempt = ledger.knock("listen", "CA1", 1.0)
+    for call, turn, frames in arrivals:
+        ledger.hear(attempt, [code(0, call, turn, frames)], 2.0)
+    counted = Counter(arrivals)
+
+    assert attempt.calls == list(dict.fromkeys(call for call, _, _ in arrivals))
+    for call in {call for call, _, _ in arrivals}:
+        heard = ledger.call(call)
+        assert heard is not None
+        told = {(t.turn, t.frames): t.disordered for t in heard.turns}
+        mine = {key: times for key, times in counted.items() if key[0] == call}
+        assert told == {key[1:]: times - 1 for key, times in mine.items()}
+
+
 def test_cross_talk_and_echo_show_on_the_connection() -> None:
     """Two callers on one connection, and agent speech sent back, are both seen."""
     ledger = Ledger()

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import itertools
+import struct
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conformance.core._listening import (
+    AT_ONCE,
     PHONE,
     SAID,
     audio_of,
@@ -21,7 +24,9 @@ from conformance.core._listening import (
     stream,
     words_of,
 )
+from fakes.deepgram.errors import UNDECODABLE
 from fakes.deepgram.hearing import Hearing
+from fakes.deepgram.outbox import Ended
 from fakes.speech import CALLER_UTTERANCES
 from voiceutils.mulaw import SILENCE_FRAME, encode, to_linear16
 
@@ -63,9 +68,9 @@ def test_linear16_keeps_the_code(times: int) -> None:
 
 def test_wav_header_is_understood() -> None:
     """A WAV file needs no encoding in the query."""
-    from fakes.deepgram.speak import SpeakQuery, wav_header
+    from fakes.deepgram.speech_form import SpeechForm
 
-    audio = wav_header(SpeakQuery(wav=True)) + b"".join(caller()) + SILENCE_FRAME * 20
+    audio = SpeechForm(container="wav").header + b"".join(caller()) + SILENCE_FRAME * 20
     query = PHONE._replace(encoding=None, sample_rate=None)
     results = finals(messages(stream(listening(query), audio, [7, 800])))
 
@@ -108,3 +113,31 @@ def test_ear_hears_every_moment_once(gaps: list[int], sizes: list[int]) -> None:
     assert ends[-1] == pytest.approx(len(audio) / 8000)
     for before, after in itertools.pairwise(ends):
         assert 0 < after - before < 0.0201
+
+
+def test_stereo_file_on_a_stream_opens_its_channels() -> None:
+    """A WAV header with two channels is heard as two, also when cut anywhere."""
+    form = struct.pack("<HHIIHH", 7, 2, 8000, 16000, 2, 8)
+    frames = b"".join(caller()) + SILENCE_FRAME * 20
+    both = bytes(byte for pair in zip(frames, frames, strict=True) for byte in pair)
+    audio = b"RIFF\0\0\0\0WAVEfmt \x10\0\0\0" + form + b"data\0\0\0\0" + both
+    query = PHONE._replace(encoding=None, sample_rate=None, multichannel=True)
+    heard = messages(stream(listening(query), audio, [7, 1600]))
+
+    assert {tuple(m["channel_index"]) for m in finals(heard)[-2:]} == {(0, 2), (1, 2)}
+    assert heard[-1]["channels"] == 2
+
+
+@pytest.mark.parametrize("size", [1, 3, 500])
+def test_header_in_pieces_is_no_noise(size: int) -> None:
+    """Where undecodable audio closes, a header that is still incomplete does not."""
+    form = struct.pack("<HHIIHH", 7, 1, 8000, 8000, 1, 8)
+    audio = b"RIFF\0\0\0\0WAVEfmt \x10\0\0\0" + form + b"data\0\0\0\0" + SILENCE_FRAME
+    options = msgspec.structs.replace(AT_ONCE, undecodable="close")
+    plain = PHONE._replace(encoding=None, sample_rate=None)
+    said = stream(listening(plain, options), audio, [size])
+    noise = listening(plain, options)
+    noise.receive(b"no audio", 1.0)
+
+    assert said[-1] == Ended(1000, "")
+    assert noise.take() == [Ended(1008, UNDECODABLE)]

@@ -6,7 +6,13 @@ from argparse import ArgumentParser
 
 import pytest
 
-from loadtests._options import LoadOptions, add_options, on_this_machine, read_options
+from loadtests._options import (
+    COMMAND_LINE_ONLY,
+    LoadOptions,
+    add_options,
+    on_this_machine,
+    read_options,
+)
 from voiceutils.budget import DEFAULT_BUDGETS, Budget
 from voiceutils.errors import SettingError
 
@@ -110,3 +116,30 @@ def test_a_budget_may_come_as_text_from_the_web_page() -> None:
     parsed.greeting_limit = "soon"
     with pytest.raises(SettingError, match="no number"):
         read_options(parsed, ())
+
+
+def test_an_agent_under_its_public_name_may_be_on_this_machine() -> None:
+    """A detour for its host makes it one, and is no option of the web page."""
+    agent = ("--agent", "https://agent.example/voice")
+    found = options(*agent, "--connect", "agent.example=127.0.0.1:8443")
+
+    assert found.connect == {"agent.example": "127.0.0.1:8443"}
+    assert {"connect", "authority"} <= set(COMMAND_LINE_ONLY)
+
+
+@pytest.mark.parametrize(
+    ("words", "trouble"),
+    [
+        (("--connect", "agent.example"), "HOST=IP:PORT"),
+        (("--connect", "agent.example=127.0.0.1"), "HOST=IP:PORT"),
+        (("--connect", "agent.example=127.0.0.1:x"), "HOST=IP:PORT"),
+        (("--connect", "h=10.0.0.7:80"), "outside this machine"),
+        (("--authority", "/nowhere.pem"), "no certificate of an authority"),
+    ],
+)
+def test_a_detour_that_leads_nowhere_is_refused(
+    words: tuple[str, str], trouble: str
+) -> None:
+    """Before any call is placed."""
+    with pytest.raises(SettingError, match=trouble):
+        options(*words)

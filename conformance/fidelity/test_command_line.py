@@ -16,11 +16,18 @@ from typing import Any
 
 import pytest
 
+from fakes import options
+from fakes.__main__ import main
+from fakes.addresses import Addresses
+from fakes.delays import Lognormal
+from fakes.profiles import PROFILES
 from fakes.world import AgentProcess, WorldProcess
 from voiceutils.errors import DeadlineExceeded, NotConnected, VoiceError
 
+pytestmark = pytest.mark.judged("Deepgram: faults", by="curl")
+
 COMMAND = [sys.executable, "-m", "fakes"]
-ANY_PORT = ["--deepgram-port=0", "--model-port=0", "--control-port=0"]
+ANY_PORT = [f"--{name}-port=0" for name in ("deepgram", "model", "control", "twilio")]
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +62,7 @@ def test_signals_end_it_cleanly(number: signal.Signals) -> None:
         process.send_signal(number)
         rest, errors = process.communicate(timeout=10)
 
-    assert set(addresses) == {"deepgram", "deepgram_websocket", "model", "control"}
+    assert set(addresses) == set(Addresses.__struct_fields__)
     assert (process.returncode, rest, errors) == (0, "", "")
 
 
@@ -65,6 +72,9 @@ def test_signals_end_it_cleanly(number: signal.Signals) -> None:
         (["--fault", "{nonsense"], "bad fault rule"),
         (["--fault", '{"surface":"listen","faults":[{"type":"Bang"}]}'], "Bang"),
         (["--speech-pace=0"], "--speech-pace must be above 0"),
+        (["--slot-linger=uniform:1,2"], "--slot-linger is one number"),
+        (["--fault", '{"surface":"listen","script":"nix"}'], "unknown script 'nix'"),
+        (["--deepgram-port=0"] * 16, "16 ports at the most"),
     ],
 )
 def test_wrong_setting_is_one_clear_line(options: list[str], problem: str) -> None:
@@ -81,6 +91,62 @@ def test_wrong_setting_is_one_clear_line(options: list[str], problem: str) -> No
     assert len(done.stderr.splitlines()) == 1
     assert problem in done.stderr
     assert done.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("option", "problem"),
+    [
+        ("--speech-delay=lognormal:2,1", "p50 must be above 0"),
+        ("--speech-delay=soon", "use seconds such as 0.12"),
+        ("--profile=guessed", "invalid choice: 'guessed'"),
+        ("--listen-connections=-1", "-1 is below 0"),
+        ("--plan=free", "invalid choice: 'free'"),
+    ],
+)
+def test_wrong_value_of_an_option_is_explained(
+    option: str, problem: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The parser says what is wrong and exits with 2."""
+    with pytest.raises(SystemExit) as ended:
+        main([option])
+
+    assert ended.value.code == 2
+    assert problem in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_options_become_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Single delays go before the profile, single limits before the plan."""
+    made: dict[str, Any] = {}
+    monkeypatch.setattr(options, "World", lambda **given: made.update(given))
+    line = (
+        "--profile=published --speech-delay=lognormal:0.2,0.6 --model-delay=0.5 "
+        "--plan=payg --agent-connections=1 --slot-linger=2 --seed=7 "
+        "--deepgram-port=1 --deepgram-port=2"
+    )
+    options.world_of(options.parser().parse_args(line.split()))
+    deepgram, model = made["deepgram"], made["model"]
+
+    assert deepgram.recogniser_delay == PROFILES["published"].recogniser_delay
+    assert deepgram.speech_delay == Lognormal(0.2, 0.6)
+    assert (model.first_token_delay, model.token_delay) == (0.5, 0.008)
+    assert (deepgram.listen_connections, deepgram.agent_connections) == (150, 1)
+    assert (deepgram.slot_linger, deepgram.seed, model.seed) == (2.0, 7, 7)
+    assert (made["deepgram_port"], list(made["further_deepgram_ports"])) == (1, [2])
+
+
+def test_delays_vary_by_seed_and_connection() -> None:
+    """The first token of request after request has the distribution asked for."""
+    with WorldProcess(
+        options=["--model-delay=uniform:0.05,0.15", "--token-delay=0", "--seed=3"]
+    ) as world:
+        for _ in range(8):
+            asked = {"model": "m", "messages": [{"role": "user", "content": "x"}]}
+            ask(f"{world.addresses.model}/chat/completions", asked)
+        _, ledger = ask(f"{world.addresses.control}/__fakes/ledger")
+    took = [a["first_answer_at"] - a["opened"] for a in ledger["attempts"]]
+
+    assert all(0.05 <= seconds < 0.25 for seconds in took), took
+    assert len({round(seconds, 3) for seconds in took}) > 4
 
 
 def test_taken_port_is_one_clear_line() -> None:
@@ -111,16 +177,20 @@ def test_printed_commands_work() -> None:
             guide += line
         try:
             commands = re.findall(r"^  (curl .*)$", guide, re.MULTILINE)
-            outputs = [_run(command) for command in commands]
+            outputs = {command: _run(command) for command in commands}
         finally:
             process.terminate()
 
-    assert len(commands) == 4
+    def output(part: str) -> bytes:
+        (found,) = (out for command, out in outputs.items() if part in command)
+        return found
+
     assert process.wait(10) == 0
-    assert len(outputs[0]) > 1000
-    assert b"data: [DONE]" in outputs[1]
-    assert json.loads(outputs[2])["attempts"]
-    assert json.loads(outputs[3])["rule"]["surface"] == "listen"
+    assert len(output("/v1/speak?")) > 1000
+    assert b"data: [DONE]" in output("/chat/completions")
+    assert json.loads(output("/__fakes/ledger"))["attempts"]
+    assert json.loads(output("/__fakes/verdict"))["findings"] == []
+    assert json.loads(output("/__fakes/faults"))["rule"]["surface"] == "listen"
 
 
 def _run(command: str) -> bytes:
@@ -165,7 +235,7 @@ def test_control_interface_answers_json(running: WorldProcess) -> None:
     assert ask(f"{control}/nowhere")[0] == 404
 
 
-@pytest.mark.parametrize("path", ["/v1/auth/token", "/v1/projects", "/"])
+@pytest.mark.parametrize("path", ["/v1/nothing", "/v3/listen", "/"])
 def test_unknown_path_is_a_json_404(running: WorldProcess, path: str) -> None:
     """Paths that are not served answer as the service does."""
     status, body = ask(running.addresses.deepgram + path)

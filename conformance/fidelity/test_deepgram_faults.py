@@ -11,20 +11,13 @@ import httpx
 import pytest
 import websockets
 
-from fakes.faults import (
-    Close,
-    Delay,
-    NoFinal,
-    Nothing,
-    Refuse,
-    Reset,
-    Rule,
-    Stall,
-    Trickle,
-)
+from fakes.fault_rules import Rule
+from fakes.faults import Close, Delay, NoFinal, Nothing, Refuse, Reset, Stall, Trickle
 from fakes.speech import Speaker, speak
 from fakes.world import DeepgramSettings, World
 from voiceutils.mulaw import SILENCE_FRAME
+
+pytestmark = pytest.mark.judged("Deepgram: faults", by="aiohttp, websockets, httpx")
 
 SAID = speak("Goodbye.", speaker=Speaker.CALLER, call=4729, turn=1).audio
 QUERY = "model=nova-3&encoding=mulaw&sample_rate=8000&tag=CA1"

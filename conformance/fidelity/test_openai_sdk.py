@@ -9,7 +9,8 @@ from collections.abc import AsyncIterator
 import openai
 import pytest
 
-from fakes.faults import Refuse, Rule, Trickle
+from fakes.fault_rules import Rule
+from fakes.faults import Refuse, Trickle
 from fakes.world import ModelSettings, World
 
 QUESTION = "Where is my parcel?"

@@ -1,7 +1,7 @@
 """What form the audio of a connection has, and how it becomes phone audio.
 
-Mu-law, A-law and linear16 of any rate are understood, raw or in a WAV file; other
-encodings are taken and counted but not decoded.
+Mu-law, A-law, linear16 and linear32 (floating point) of any rate are understood, raw or
+in a WAV file; other encodings are taken and counted but not decoded.
 """
 
 from __future__ import annotations
@@ -11,13 +11,24 @@ import struct
 from array import array
 from functools import cache
 
+from fakes.deepgram import alaw
 from voiceutils import mulaw
 from voiceutils.mulaw import SAMPLE_RATE
 
-__all__ = ["AudioForm"]
+__all__ = ["HIGHEST_RATE", "MOST_CHANNELS", "AudioForm"]
 
-_DECODABLE = ("mulaw", "alaw", "linear16")
-_WAV_FORMATS = {1: "linear16", 6: "alaw", 7: "mulaw"}
+MOST_CHANNELS = 20
+HIGHEST_RATE = 384_000
+
+_WIDTHS = {"mulaw": 1, "alaw": 1, "linear16": 2, "linear32": 4}
+# Format and bits a sample; 0xFFFE only says that the format stands elsewhere.
+_WAV_FORMATS = {
+    (1, 16): "linear16",
+    (3, 32): "linear32",
+    (6, 8): "alaw",
+    (7, 8): "mulaw",
+}
+_EXTENSIBLE = 0xFFFE
 _LONGEST_WAV_HEADER = 4096  # bytes; what has no data chunk by then is no audio
 
 
@@ -43,7 +54,8 @@ class AudioForm:
         split: bool = False,
     ) -> None:
         self.heard_channels = channels if split else 1
-        self.decodable = encoding in _DECODABLE
+        self._split = split
+        self.decodable = encoding in _WIDTHS
         self._header_awaited = encoding is None
         self._encoding = encoding or ""
         self._held = b""
@@ -51,14 +63,29 @@ class AudioForm:
 
     def _measure(self, sample_rate: int, channels: int) -> None:
         self._rate = sample_rate
-        self._channels = channels
-        width = 2 if self._encoding == "linear16" else 1
+        self.channels = channels
+        width = _WIDTHS.get(self._encoding, 1)
+        self._is_phone_audio = (
+            self._encoding == "mulaw"
+            and sample_rate == SAMPLE_RATE
+            and channels == 1
+            and self.heard_channels == 1
+            and not self._header_awaited
+            and not self._held
+        )
         # The shortest stretch that is a whole number of samples at both rates.
         stretch = sample_rate // math.gcd(sample_rate, SAMPLE_RATE)
         self._unit = width * channels * stretch
 
+    @property
+    def is_noise(self) -> bool:
+        """Whether it is clear by now that the audio cannot be decoded here."""
+        return not self.decodable and not self._header_awaited
+
     def convert(self, audio: bytes) -> list[bytes]:
         """Return what can be converted up to here, for each channel heard."""
+        if self._is_phone_audio:
+            return [audio]
         audio = self._held + audio
         self._held = b""
         if self._header_awaited:
@@ -76,12 +103,14 @@ class AudioForm:
         if self._encoding == "linear16":
             samples = array("H", audio)
             audio = bytes(
-                map(_from_linear().__getitem__, samples[number :: self._channels])
+                map(_from_linear().__getitem__, samples[number :: self.channels])
             )
-        elif self._channels > 1:
-            audio = audio[number :: self._channels]
+        elif self._encoding == "linear32":
+            audio = _from_floats(array("f", audio)[number :: self.channels])
+        elif self.channels > 1:
+            audio = audio[number :: self.channels]
         if self._encoding == "alaw":
-            audio = audio.translate(_from_alaw())
+            audio = audio.translate(alaw.to_mulaw())
         return audio if self._rate == SAMPLE_RATE else _resample(audio, self._rate)
 
     def _read_header(self, audio: bytes) -> bytes:
@@ -95,12 +124,17 @@ class AudioForm:
             self._held = audio if self._header_awaited else b""
             return b""
         self._header_awaited = False
-        if 0 <= form < data - 16:
-            kind, channels, rate = struct.unpack_from("<HHI", audio, form + 8)
-            self._encoding = _WAV_FORMATS.get(kind, "")
-            self.decodable = bool(self._encoding and channels and rate)
+        if 0 <= form < data - 23:
+            kind, channels, rate, _, _, bits = struct.unpack_from(
+                "<HHIIHH", audio, form + 8
+            )
+            if kind == _EXTENSIBLE and len(audio) >= form + 34:
+                (kind,) = struct.unpack_from("<H", audio, form + 32)
+            self._encoding = _WAV_FORMATS.get((kind, bits), "")
+            plausible = 0 < channels <= MOST_CHANNELS and 0 < rate <= HIGHEST_RATE
+            self.decodable = bool(self._encoding and plausible)
             if self.decodable:
-                self.heard_channels = min(self.heard_channels, channels)
+                self.heard_channels = channels if self._split else 1
                 self._measure(rate, channels)
         return audio[data + 8 :]
 
@@ -116,16 +150,6 @@ def _from_linear() -> bytes:
     return mulaw.encode([n if n < 0x8000 else n - 0x10000 for n in range(0x10000)])
 
 
-@cache
-def _from_alaw() -> bytes:
-    return mulaw.encode([_expand_alaw(byte) for byte in range(256)])
-
-
-def _expand_alaw(byte: int) -> int:
-    """One A-law byte as a linear sample (ITU-T G.711, even bits inverted)."""
-    byte ^= 0x55
-    exponent, mantissa = byte >> 4 & 7, byte & 15
-    magnitude = (mantissa << 4) + 8
-    if exponent:
-        magnitude = (magnitude + 0x100) << (exponent - 1)
-    return magnitude if byte & 0x80 else -magnitude
+def _from_floats(samples: array[float]) -> bytes:
+    """The mu-law bytes of samples between -1 and 1; what is none is silence."""
+    return mulaw.encode([round(32768 * x) if -2 < x < 2 else 0 for x in samples])

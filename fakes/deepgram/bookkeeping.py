@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from fakes.conduct import is_control
+from fakes.deepgram.audio_rate import bytes_a_second_of_agent
+from fakes.deepgram.hearing import SpokenWord
 from fakes.deepgram.outbox import (
     AudioPiece,
     Ended,
@@ -11,9 +16,12 @@ from fakes.deepgram.outbox import (
     UtteranceCut,
 )
 from fakes.ledger import Attempt, Ledger, UtteranceMade
+from fakes.moments import kind_of
 from fakes.speech import FrameCode
 
-__all__ = ["Bookkeeper"]
+__all__ = ["Bookkeeper", "enter_words"]
+
+_BRACE = ord("{")
 
 
 class Bookkeeper:
@@ -27,17 +35,37 @@ class Bookkeeper:
     def __init__(self, ledger: Ledger, attempt: Attempt) -> None:
         self._ledger = ledger
         self._attempt = attempt
+        self._conduct = attempt.conduct
+        self._timeline = ledger.timeline(attempt)
         self._made: dict[int, UtteranceMade] = {}
 
     def received(
         self, message: bytes | str, codes: list[FrameCode], now: float
     ) -> None:
         """Enter one frame of the client, and the speech that was heard in it."""
-        attempt = self._attempt
-        if isinstance(message, bytes) and message:
+        attempt, conduct = self._attempt, self._conduct
+        if conduct.last_at is None:
+            conduct.last_at = attempt.opened
+        size = len(message)
+        if isinstance(message, str):
+            kind = kind_of(message)
+            attempt.characters += conduct.text(kind, message, now)
+            if kind == "Settings":
+                attempt.bytes_a_second = bytes_a_second_of_agent(message)
+        elif not size:
+            kind = "empty audio"
+            conduct.empty(now)
+        elif message[0] == _BRACE and is_control(message):
+            kind = "control in binary"
+            conduct.binary_control(now)
+        else:
+            kind = "audio"
             attempt.messages += 1
-            attempt.audio_bytes += len(message)
-            attempt.longest_message = max(attempt.longest_message, len(message))
+            attempt.audio_bytes += size
+            if size > attempt.longest_message:
+                attempt.longest_message = size
+            conduct.audio(size, attempt.bytes_a_second, now)
+        self._timeline.add("client", kind, size, now)
         if codes:
             self._ledger.hear(attempt, codes, now)
 
@@ -46,12 +74,13 @@ class Bookkeeper:
         match item:
             case Said(text, final):
                 if final:
-                    self._enter_final(item, now)
-                self._answered(now)
+                    enter_words(self._ledger, final, now)
+                self._answered(kind_of(text), len(text), now)
                 return text
             case AudioPiece(audio, number):
-                self._answered(now)
-                self._attempt.audio_bytes += len(audio)
+                self._answered("audio", len(audio), now)
+                if self._attempt.surface != "agent":
+                    self._attempt.audio_bytes += len(audio)
                 entry = self._made[number]
                 entry.first_audio_at = entry.first_audio_at or now
                 entry.last_audio_at = now
@@ -61,21 +90,17 @@ class Bookkeeper:
                 self._begin(item)
             case UtteranceCut(number):
                 self._made[number].aborted = True
-            case Ended():
+            case Ended(code):
+                self._timeline.add("fake", f"close {code}", 0, now)
                 return item
         return None
 
-    def _answered(self, now: float) -> None:
-        if self._attempt.first_answer_at is None:
-            self._attempt.first_answer_at = now
-
-    def _enter_final(self, said: Said, now: float) -> None:
-        turns: dict[tuple[int, int], list[str]] = {}
-        for word in said.final or ():
-            if word.call is not None and word.turn is not None:
-                turns.setdefault((word.call, word.turn), []).append(word.text)
-        for (call, turn), words in turns.items():
-            self._ledger.finalise(call, turn, words, now)
+    def _answered(self, kind: str, size: int, now: float) -> None:
+        attempt = self._attempt
+        if attempt.first_answer_at is None:
+            attempt.first_answer_at = now
+        attempt.answers += 1
+        self._timeline.add("fake", kind, size, now)
 
     def _begin(self, begun: UtteranceBegun) -> None:
         entry = UtteranceMade(
@@ -87,3 +112,13 @@ class Bookkeeper:
             frames=len(begun.speech.frames),
         )
         self._made[begun.number] = self._ledger.make(entry)
+
+
+def enter_words(ledger: Ledger, words: Iterable[SpokenWord], now: float) -> None:
+    """Enter the words of a final, each with the turn of the caller who said it."""
+    turns: dict[tuple[int, int], list[str]] = {}
+    for word in words:
+        if word.call is not None and word.turn is not None:
+            turns.setdefault((word.call, word.turn), []).append(word.text)
+    for (call, turn), texts in turns.items():
+        ledger.finalise(call, turn, texts, now)

@@ -12,8 +12,10 @@ from typing import NamedTuple
 
 __all__ = [
     "EXPOSED",
+    "NO_ACCESS_TO_MODEL",
     "NO_ANSWER",
     "NO_INPUT",
+    "NO_SUCH_MODEL",
     "UNDECODABLE",
     "Refusal",
     "refusal_for_status",
@@ -41,6 +43,7 @@ class Refusal(NamedTuple):
     Attributes:
         code_key: ``err_code``, or ``error_code`` for one documented status.
         retry_after: seconds, for the header Retry-After.
+        details: makes the body one of the newer shape: category, message, details.
     """
 
     status: int
@@ -48,27 +51,43 @@ class Refusal(NamedTuple):
     message: str
     code_key: str = "err_code"
     retry_after: float | None = None
+    details: str = ""
+
+    @property
+    def shown(self) -> str:
+        """The message as a header can carry it: what is not ASCII is escaped."""
+        return "".join(
+            sign if " " <= sign <= "~" else sign.encode("unicode_escape").decode()
+            for sign in self.message
+        )
 
     def body(self, request_id: str) -> bytes:
         """Return the JSON body."""
-        content = {
-            self.code_key: self.code,
-            "err_msg": self.message,
-            "request_id": request_id,
-        }
+        old = {self.code_key: self.code, "err_msg": self.shown}
+        new = {"category": self.code, "message": self.shown, "details": self.details}
+        content = {**(new if self.details else old), "request_id": request_id}
         return json.dumps(content, separators=(",", ":")).encode()
 
     def headers(self, request_id: str) -> dict[str, str]:
         """Return the headers that go with the body."""
         headers = {
             "content-type": "application/json",
-            "dg-error": self.message,
+            "dg-error": self.shown,
             "dg-request-id": request_id,
         }
         if self.retry_after is not None:
             headers["retry-after"] = f"{self.retry_after:g}"
         return headers
 
+
+NO_SUCH_MODEL = Refusal(
+    400, "Bad Request", "Bad Request: No such model/language/tier combination found."
+)
+NO_ACCESS_TO_MODEL = Refusal(
+    403,
+    "INSUFFICIENT_PERMISSIONS",
+    "Project does not have access to the requested model.",
+)
 
 _TRY_LATER = "Please try again later"
 _LISTEN = {
@@ -88,11 +107,7 @@ _ANY = {
     400: Refusal(400, "Bad Request", "Invalid query string."),
     401: Refusal(401, "INVALID_AUTH", "Invalid credentials."),
     402: Refusal(402, "PAYMENT_REQUIRED", "Project does not have enough credits."),
-    403: Refusal(
-        403,
-        "INSUFFICIENT_PERMISSIONS",
-        "Project does not have access to the requested model.",
-    ),
+    403: NO_ACCESS_TO_MODEL,
     404: Refusal(404, "NOT_FOUND", "Not found."),
     405: Refusal(405, "METHOD_NOT_ALLOWED", "Method not allowed."),
     408: Refusal(408, "SLOW_UPLOAD", "Request timed out."),
@@ -113,7 +128,7 @@ def refusal_for_status(
 
     Bodies of 405, 408, 500 and 504 are not published; these are in the same style.
     """
-    special = _LISTEN if surface == "listen" else _SPEAK
+    special = _LISTEN if surface in ("listen", "listen_rest", "flux") else _SPEAK
     known = special.get(status) or _ANY.get(status)
     refusal = known or Refusal(status, f"HTTP_{status}", f"Refused with {status}.")
     if status == 503:

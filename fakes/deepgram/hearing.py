@@ -14,13 +14,14 @@ from typing import NamedTuple
 
 from fakes.speech import CALLER_UTTERANCES, CodedFrame, FrameCode, FrameReader, Speaker
 from voiceutils import mulaw
-from voiceutils.mulaw import FRAME_BYTES, FRAME_SECONDS, SAMPLE_RATE
+from voiceutils.mulaw import FRAME_BYTES, FRAME_SECONDS, SAMPLE_RATE, SILENCE_FRAME
 
 __all__ = ["Hearing", "Moment", "SpokenWord"]
 
 _WORD_FRAMES = 15  # of a scripted word: 0.3 s
 _SHORTEST_WORD = 5  # frames; a shorter burst is a click
 _NEW_UTTERANCE = 25  # silent frames after which the script begins its next line
+_new = tuple.__new__
 
 
 class SpokenWord(NamedTuple):
@@ -74,7 +75,9 @@ class Hearing:
 
     def take_codes(self) -> list[FrameCode]:
         """Return the codes of the frames that arrived since the last time."""
-        codes, self._codes = self._codes, []
+        codes = self._codes
+        if codes:
+            self._codes = []
         return codes
 
     def hear(self, audio: bytes) -> Iterator[Moment]:
@@ -82,8 +85,12 @@ class Hearing:
         self.received += len(audio)
         for found in self._reader.feed(audio):
             if isinstance(found, CodedFrame):
-                yield from self._end_plain()
+                if self._plain:
+                    yield from self._end_plain()
                 yield self._hear_code(found)
+            elif len(found.audio) == FRAME_BYTES and not self._plain:
+                self._plain_end = found.offset + FRAME_BYTES
+                yield self._hear_window(found.offset, found.audio)
             else:
                 yield from self._hear_plain(found.offset, found.audio)
 
@@ -99,13 +106,25 @@ class Hearing:
             if word is not None:
                 yield Moment(end, False, word)
 
+    def settle(self) -> tuple[SpokenWord | None, float | None]:
+        """Give out the word that is being said, so that a final may end within it.
+
+        Returns:
+            The word, when enough of it was heard to know it; what follows of it is no
+            new word. And when a word began that is not known yet, else None.
+        """
+        word = self._coded.settle() or self._scripted.settle()
+        began = self._coded.open_since
+        return word, self._scripted.open_since if began is None else began
+
     def _hear_code(self, found: CodedFrame) -> Moment:
-        code = found.code
+        offset, code = found
         self._codes.append(code)
-        start = found.offset / SAMPLE_RATE
+        start = offset / SAMPLE_RATE
         scripted = self._scripted.close()
         word = self._coded.hear(code, start)
-        return Moment(start + FRAME_SECONDS, code.word != 0, word or scripted)
+        # Not Moment(...), which costs three times as much, once per frame.
+        return _new(Moment, (start + FRAME_SECONDS, code[5] != 0, word or scripted))
 
     def _hear_plain(self, offset: int, audio: bytes) -> Iterator[Moment]:
         audio = self._plain + audio
@@ -124,10 +143,10 @@ class Hearing:
     def _hear_window(self, offset: int, audio: bytes) -> Moment:
         start = offset / SAMPLE_RATE
         end = (offset + len(audio)) / SAMPLE_RATE
-        silent = audio.count(mulaw.SILENCE) == len(audio)
+        silent = audio == SILENCE_FRAME or audio.count(mulaw.SILENCE) == len(audio)
         voiced = not silent and mulaw.is_voiced(audio)
         word = self._coded.close() or self._scripted.hear(voiced, start, end)
-        return Moment(end, voiced, word)
+        return _new(Moment, (end, voiced, word))
 
 
 class _CodedWords:
@@ -145,11 +164,16 @@ class _CodedWords:
         self._word_frames = 1
         self._speaker = Speaker.CALLER
         self._start = self._end = 0.0
+        self._given = False
+
+    @property
+    def open_since(self) -> float | None:
+        return None if self._key is None or self._given else self._start
 
     @property
     def sounding(self) -> SpokenWord | None:
         key = self._key
-        if key is None or self._segments is None:
+        if key is None or self._segments is None or self._given:
             return None
         enough = 2 * len(self._frames) >= self._word_frames
         if not enough or len(self._letters) < self._segments:
@@ -166,28 +190,36 @@ class _CodedWords:
 
     def hear(self, code: FrameCode, start: float) -> SpokenWord | None:
         """Add one frame; returns the word that it ends, if any."""
-        key = (code.speaker, code.call, code.turn, code.frames, code.word)
+        speaker, call, turn, frame, frames, word, segment, letters, last, length = code
+        key = (speaker, call, turn, frames, word)
         over = None
         if key != self._key:
             over = self.close()
-            if code.word:
+            if word:
                 self._key = key
-                self._speaker = code.speaker
-                self._word_frames = code.word_frames
+                self._speaker = speaker
+                self._word_frames = length
                 self._start = start
-        if code.word:
-            self._frames.add(code.frame)
-            self._letters[code.segment] = code.letters
+        if word:
+            self._frames.add(frame)
+            self._letters[segment] = letters
             self._end = start + FRAME_SECONDS
-            if code.last:
-                self._segments = code.segment + 1
+            if last:
+                self._segments = segment + 1
         return over
+
+    def settle(self) -> SpokenWord | None:
+        """Return the word now instead of at its end."""
+        word = self.sounding
+        self._given = self._given or word is not None
+        return word
 
     def close(self) -> SpokenWord | None:
         """End the word that is being said and return it if it was understood."""
         if self._key is None:
             return None
         word = self.sounding
+        self._given = False
         self._key = self._segments = None
         self._frames = set()
         self._letters = {}
@@ -224,6 +256,14 @@ class _ScriptedWords:
         self._voiced += 1
         self._end = end
         return over
+
+    @property
+    def open_since(self) -> float | None:
+        return self._start if self._voiced else None
+
+    def settle(self) -> SpokenWord | None:
+        """Return the word now; what follows is the next one."""
+        return self.close() if self._voiced >= _SHORTEST_WORD else None
 
     def close(self) -> SpokenWord | None:
         word = self.sounding

@@ -8,31 +8,40 @@ is to be sent by now, :meth:`Listening.next_timer` says when to call
 from __future__ import annotations
 
 import hashlib
-import json
 
-from fakes.deepgram.answers import epilogue, identity_of, results
+from msgspec import UNSET
+
 from fakes.deepgram.audio_form import AudioForm
+from fakes.deepgram.backlog import Backlog
+from fakes.deepgram.configure import configured, unknown_field
 from fakes.deepgram.errors import NO_ANSWER, NO_INPUT, UNDECODABLE, Refusal
 from fakes.deepgram.hearing import Hearing
 from fakes.deepgram.outbox import Ended, Outbox, Outgoing, Said
 from fakes.deepgram.query import ListenQuery, parse_listen
-from fakes.deepgram.segments import Draft, Onset, Result, Segments
+from fakes.deepgram.scribe import Scribe
+from fakes.deepgram.segments import (
+    Draft,
+    Onset,
+    Result,
+    Segments,
+    WordGap,
+    segments_for,
+)
 from fakes.deepgram.surface import Opening
 from fakes.faults import LateFinal, NoFinal
 from fakes.speech import FrameCode
 from voiceutils.errors import WireError
-from voiceutils.mulaw import seconds_of
+from voiceutils.mulaw import SAMPLE_RATE
 from voiceutils.wire import Unknown, encode
 from voiceutils.wire.deepgram_listen import (
     CloseStream,
     Configure,
+    ConfigureFailure,
     Finalize,
     KeepAlive,
     ListenError,
-    SpeechStarted,
-    UtteranceEnd,
+    Sync,
     decode_from_client,
-    f32,
 )
 
 __all__ = ["Listening", "open_listen"]
@@ -42,7 +51,7 @@ _KINDS = "`KeepAlive`, `Finalize`, `CloseStream`, `Configure`, `Sync`"
 
 def open_listen(opening: Opening) -> Listening | Refusal:
     """Open a connection, or say why not."""
-    query = parse_listen(opening.pairs, opening.settings)
+    query = parse_listen(opening.pairs, opening.settings, opening.note)
     return query if isinstance(query, Refusal) else Listening(query, opening)
 
 
@@ -56,24 +65,27 @@ class Listening:
 
     def __init__(self, query: ListenQuery, opening: Opening) -> None:
         fault = opening.fault
-        self._query = query
         self._settings = opening.settings
         self._request_id = opening.request_id
-        self._created = opening.created
+        self._scribe = Scribe(query, opening)
         self._finals = not isinstance(fault, NoFinal)
         self._final_delay = fault.seconds if isinstance(fault, LateFinal) else 0.0
-        self._identity = identity_of(query.model)
-        pairs = (pair.partition(":") for pair in query.extra)
-        self._extra = {key: value for key, _, value in pairs}
+        self._recogniser_delay = opening.delays(
+            opening.settings.recogniser_delay, "recogniser"
+        )
+        self._debug = query.debug
         self._form = AudioForm(
             query.encoding, query.sample_rate, query.channels, split=query.multichannel
         )
-        self._ears = [Hearing() for _ in range(self._form.heard_channels)]
-        self._segments = [_segments(query) for _ in self._ears]
+        self._ears: list[Hearing] = []
+        self._segments: list[Segments] = []
+        self._open_ears(self._form.heard_channels)
+        self._note = opening.note
+        self._noted_control = self._noted_noise = False
         self._sha256 = hashlib.sha256()
-        # When the audio so far will have been listened to.
-        self._heard_until = opening.now
+        self._backlog = Backlog(opening.settings.listen_pace, opening.now)
         self._last_input = self._last_answer = opening.now
+        self._last_due = opening.now
         self._outbox = Outbox()
         self._closing = False
 
@@ -81,18 +93,34 @@ class Listening:
 
     def receive(self, message: bytes | str, now: float) -> None:
         """Take one frame of the client; a closed connection ignores it."""
-        self.on_timer(now)
-        if self.ended or self._closing:
+        if now >= self._outbox.due or now >= self._limit():
+            self.on_timer(now)
+        if self._closing or self._outbox.ended:
             return
         self._last_input = now
         if isinstance(message, str):
             self._receive_text(message, now)
+        elif message[:1] == b"{" and self._is_control(message):
+            self._receive_text(message.decode(), now)
         elif message:
             self._receive_audio(message, now)
         else:
             # The service takes an empty frame for CloseStream.
             self._close_stream(now)
-        self._release(now)
+        if self._outbox.due <= now:
+            self._release(now)
+
+    def _is_control(self, message: bytes) -> bool:
+        """Whether a binary frame holds a command and is to be taken for one.
+
+        The service takes every binary frame for audio, and such a frame for noise.
+        """
+        if not message.startswith(b'{"type"') or not message.isascii():
+            return False
+        if not self._noted_control:
+            self._noted_control = True
+            self._note(f"a command in a binary frame: {message[:60].decode()}")
+        return self._settings.control_in_binary
 
     def take(self) -> list[Outgoing]:
         """Return what is to be sent now, in order."""
@@ -100,24 +128,26 @@ class Listening:
 
     def take_codes(self) -> list[FrameCode]:
         """Return the codes of the frames that arrived since the last time."""
-        return [code for ear in self._ears for code in ear.take_codes()]
+        codes = self._ears[0].take_codes()
+        for ear in self._ears[1:]:
+            codes = codes + ear.take_codes()
+        return codes
 
     def next_timer(self) -> float | None:
         """Return when to call :meth:`on_timer`; None when all is over."""
-        due = self._outbox.next_due
-        if self.ended or self._closing:
-            return due
-        limit = min(self._input_limit, self._answer_limit)
-        return limit if due is None else min(due, limit)
+        if self._closing or self._outbox.ended:
+            return self._outbox.next_due
+        limit, due = self._limit(), self._outbox.due
+        return due if due < limit else limit
 
     def on_timer(self, now: float) -> None:
         """Let time pass; harmless when it is early."""
         self._release(now)
-        if self.ended or self._closing:
+        if self._closing or self._outbox.ended or now < self._limit():
             return
-        if now >= self._input_limit:
+        if now >= self._last_input + self._settings.input_timeout:
             self._fail("NET-0001", NO_INPUT, now)
-        elif now >= self._answer_limit:
+        else:
             self._fail("NET-0000", NO_ANSWER, now)
 
     @property
@@ -126,60 +156,64 @@ class Listening:
         return self._outbox.ended
 
     @property
-    def _input_limit(self) -> float:
-        return self._last_input + self._settings.input_timeout
+    def closing(self) -> bool:
+        """Whether the end is decided: what the client sends counts no more."""
+        return self._closing
 
-    @property
-    def _answer_limit(self) -> float:
-        return self._last_answer + self._settings.answer_timeout
+    def _limit(self) -> float:
+        """When the service closes for want of input or of an answer."""
+        for_input = self._last_input + self._settings.input_timeout
+        for_answer = self._last_answer + self._settings.answer_timeout
+        return for_input if for_input < for_answer else for_answer
 
     # --- audio -------------------------------------------------------------------
 
     def _receive_audio(self, audio: bytes, now: float) -> None:
         self._sha256.update(audio)
-        for index, phone_audio in enumerate(self._form.convert(audio)):
+        converted = self._form.convert(audio)
+        if len(converted) > len(self._ears):  # as the header of a file told
+            self._open_ears(len(converted))
+        for index, phone_audio in enumerate(converted):
             ear, segments = self._ears[index], self._segments[index]
             if index == 0:
-                self._listen(seconds_of(phone_audio), now)
+                self._backlog.add(len(phone_audio) / SAMPLE_RATE, now)
             for moment in ear.hear(phone_audio):
-                for draft in segments.hear(moment, ear.sounding):
+                for draft in segments.hear(moment, ear):
                     self._draft(draft, index)
-        if not self._form.decodable and self._settings.undecodable == "close":
+        if not self._form.decodable and self._form.is_noise:
+            self._hear_noise(now)
+
+    def _open_ears(self, channels: int) -> None:
+        query, settings = self._scribe.query, self._settings
+        for _ in range(channels - len(self._ears)):
+            self._ears.append(Hearing())
+            self._segments.append(segments_for(query, settings))
+
+    def _hear_noise(self, now: float) -> None:
+        if not self._noted_noise:
+            self._noted_noise = True
+            self._note("the audio is of no form that this fake decodes")
+        if self._settings.undecodable == "close":
             self._fail("DATA-0000", UNDECODABLE, now, code=1008)
 
-    def _listen(self, seconds: float, now: float) -> None:
-        """Account for the time that listening takes: a backlog delays what follows."""
-        pace = self._settings.listen_pace
-        backlog = self._heard_until + seconds / pace if pace else now
-        self._heard_until = max(now, backlog)
-
     def _draft(self, draft: Draft, index: int) -> None:
-        due = self._heard_until + self._settings.recogniser_delay
-        channel = (index, len(self._ears))
-        if isinstance(draft, Onset):
-            message = SpeechStarted(channel, f32(draft.at))
-            self._say(encode(message), self._heard_until)
-        elif isinstance(draft, Result):
-            self._say_result(draft, channel, due)
-        else:
-            ended = UtteranceEnd(channel, f32(draft.last_word_end))
-            self._say(encode(ended), due)
+        heard = self._backlog.heard_until
+        due = heard if isinstance(draft, Onset) else self._due(heard)
+        if isinstance(draft, WordGap):
+            due += self._settings.utterance_end_delay
+        self._put(draft, index, due)
 
-    def _say_result(self, result: Result, channel: tuple[int, int], due: float) -> None:
-        if result.is_final and not self._finals:
-            return
-        text = results(
-            result,
-            self._identity,
-            self._request_id,
-            punctuate=self._query.punctuate,
-            channel_index=channel,
-            extra=self._extra,
-        )
-        if result.is_final:
-            self._outbox.put(Said(text, result.words), due + self._final_delay)
-        else:
-            self._outbox.put(Said(text), due)
+    def _due(self, decided: float) -> float:
+        """Return when a result comes; never before the result before it."""
+        self._last_due = max(self._last_due, decided + self._recogniser_delay())
+        return self._last_due
+
+    def _put(self, draft: Draft, index: int, due: float) -> None:
+        if isinstance(draft, Result) and draft.is_final:
+            if not self._finals:
+                return
+            due += self._final_delay
+        self._outbox.put(self._scribe.said(draft, (index, len(self._ears))), due)
 
     # --- text --------------------------------------------------------------------
 
@@ -197,77 +231,60 @@ class Listening:
                 self._finalize(channel, now)
             case CloseStream():
                 self._close_stream(now)
-            case Configure(keyterms):
-                self._configure(keyterms, now)
-            case Unknown("Sync", raw):
-                self._say(raw, now)
+            case Configure():
+                self._configure(message, text, now)
+            case Sync():
+                self._say(encode(message), now)
             case Unknown(kind):
                 expected = f"unknown variant `{kind}`, expected one of {_KINDS}"
                 self._complain(expected, text, now)
 
     def _complain(self, problem: str, text: str, now: float) -> None:
         description = f"Could not deserialize last text message: {problem}"
-        self._say(encode(ListenError("SchemaError", description, text)), now)
+        self._say(encode(ListenError("SchemaError", UNSET, description, text)), now)
 
-    def _configure(self, keyterms: tuple[str, ...] | None, now: float) -> None:
-        content: dict[str, object] = {"request_id": self._request_id}
-        if keyterms is not None and not self._query.model.startswith("nova-3"):
-            content["type"] = "ConfigureFailure"
-            content["code"] = "CONFIGURE_KEYTERMS_NOT_SUPPORTED"
-            content["description"] = "Keyterms are supported for Nova-3 only."
-        elif not self._settings.answers_configure:
+    def _configure(self, message: Configure, text: str, now: float) -> None:
+        problem = unknown_field(text)
+        if problem:
+            self._complain(problem, text, now)
             return
-        else:
-            content["type"] = "ConfigureSuccess"
-            content.update({} if keyterms is None else {"keyterms": keyterms})
-        ordered = {"type": content.pop("type")} | content
-        self._say(json.dumps(ordered, separators=(",", ":")), now)
+        scribe = self._scribe
+        scribe.query, answer = configured(message, scribe.query, self._request_id)
+        if self._settings.answers_configure or isinstance(answer, ConfigureFailure):
+            self._say(encode(answer), now)
 
     def _finalize(self, channel: int | None, now: float) -> None:
         enough = self._settings.finalize_answers_from
-        for index in range(len(self._ears)):
-            if channel in (None, index) and self._pending(index) >= enough:
-                self._finish(index, now, from_finalize=True)
-
-    def _pending(self, index: int) -> float:
-        """Seconds of audio that no final has covered."""
-        return self._ears[index].seconds - self._segments[index].final_until
-
-    def _finish(self, index: int, now: float, *, from_finalize: bool) -> float:
-        """End the open segment of a channel; returns when its final is due."""
-        due = max(self._heard_until, now) + self._settings.recogniser_delay
-        rest = list(self._ears[index].finish())
-        result = self._segments[index].finish(rest, from_finalize=from_finalize)
-        if result:
-            self._say_result(result, (index, len(self._ears)), due)
-        return due
+        due = self._due(max(self._backlog.heard_until, now))
+        for index, ear in enumerate(self._ears):
+            segments = self._segments[index]
+            pending = ear.seconds - segments.final_until
+            if channel in (None, index) and pending >= enough:
+                result = segments.settle(*ear.settle())
+                if result:
+                    self._put(result, index, due)
 
     def _close_stream(self, now: float) -> None:
-        due = now
-        for index in range(len(self._ears)):
-            due = self._finish(index, now, from_finalize=False)
+        due = self._due(max(self._backlog.heard_until, now))
+        for index, ear in enumerate(self._ears):
+            result = self._segments[index].finish(list(ear.finish()))
+            if result:
+                self._put(result, index, due)
         last = max(due if self._ears[0].received else now, self._outbox.last_due)
         self._outbox.put(Said(self._epilogue()), last)
         self._outbox.put(Ended(1000, ""), last)
         self._closing = True
 
     def _epilogue(self) -> str:
-        return epilogue(
-            self._identity,
-            self._request_id,
-            sha256=self._sha256.hexdigest(),
-            created=self._created,
-            duration=self._ears[0].seconds,
-            channels=self._query.channels if self._ears[0].received else 0,
-            extra=self._extra,
-        )
+        sha256, heard = self._sha256.hexdigest(), self._ears[0].seconds
+        return self._scribe.epilogue(sha256, heard, self._form.channels)
 
     # --- what waits to be sent -----------------------------------------------------
 
     def _fail(self, name: str, reason: str, now: float, code: int = 1011) -> None:
         self._outbox.drop()
-        if self._query.debug:
-            self._say(encode(ListenError("Closing", reason, name)), now)
+        if self._debug:
+            self._say(encode(ListenError("Closing", name, reason)), now)
         if self._settings.metadata_before_net_close:
             self._say(self._epilogue(), now)
         self._outbox.put(Ended(code, reason), now)
@@ -280,13 +297,3 @@ class Listening:
     def _release(self, now: float) -> None:
         if self._outbox.release(now):
             self._last_answer = now
-
-
-def _segments(query: ListenQuery) -> Segments:
-    endpointing, gap = query.endpointing, query.utterance_end_ms
-    return Segments(
-        interims=query.interim_results,
-        endpointing=None if endpointing is None else endpointing / 1000,
-        word_gap=gap / 1000 if gap is not None and query.interim_results else None,
-        onsets=query.vad_events,
-    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from math import inf
 from typing import NamedTuple, TypeAlias
 
 from fakes.deepgram.hearing import SpokenWord
@@ -58,35 +59,50 @@ Outgoing: TypeAlias = Said | Ended | AudioPiece | UtteranceBegun | UtteranceCut
 
 
 class Outbox:
-    """Messages that wait for their time; those of the same time keep their order."""
+    """Messages that wait for their time; those of the same time keep their order.
+
+    Attributes:
+        ended: whether the close frame was let go.
+        due: when the next message is due; infinity when none waits.
+    """
 
     def __init__(self) -> None:
         self._waiting: list[tuple[float, int, Outgoing]] = []
         self._ready: list[Outgoing] = []
         self._count = 0
         self.ended = False
+        self.due = inf
 
     def put(self, outgoing: Outgoing, due: float) -> None:
         """Send this at ``due``."""
         self._count += 1
         heapq.heappush(self._waiting, (due, self._count, outgoing))
+        if due < self.due:
+            self.due = due
 
     def drop(self) -> None:
         """Forget what waits."""
         self._waiting.clear()
+        self.due = inf
 
     def release(self, now: float) -> bool:
         """Let go what is due, up to the close frame; returns whether anything was."""
+        waiting = self._waiting
+        if not waiting or waiting[0][0] > now:
+            return False
         before = len(self._ready)
-        while self._waiting and self._waiting[0][0] <= now and not self.ended:
-            _, _, outgoing = heapq.heappop(self._waiting)
+        while waiting and waiting[0][0] <= now and not self.ended:
+            _, _, outgoing = heapq.heappop(waiting)
             self._ready.append(outgoing)
             self.ended = isinstance(outgoing, Ended)
+        self.due = waiting[0][0] if waiting else inf
         return len(self._ready) > before
 
     def take(self) -> list[Outgoing]:
         """Return what was let go since the last time."""
-        ready, self._ready = self._ready, []
+        ready = self._ready
+        if ready:
+            self._ready = []
         return ready
 
     @property

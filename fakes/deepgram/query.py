@@ -1,53 +1,71 @@
-"""The query of ``/v1/listen`` and ``/v1/speak``, read as strictly as the service does.
+"""The query of ``/v1/listen``, live and pre-recorded, as strict as the service is.
 
-Unknown parameters of listen are ignored, wrong values of known ones are refused
-(https://developers.deepgram.com/reference/speech-to-text/listen-streaming).
+Documented at https://developers.deepgram.com/reference/speech-to-text/listen-streaming
+and https://developers.deepgram.com/reference/speech-to-text/listen-pre-recorded.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from collections.abc import Callable
 from typing import NamedTuple
 
+from fakes.deepgram.audio_form import HIGHEST_RATE, MOST_CHANNELS
+from fakes.deepgram.combinations import (
+    check_callback,
+    check_model,
+    check_stream_only,
+    check_terms,
+    diarizer,
+)
 from fakes.deepgram.errors import Refusal
+from fakes.deepgram.parameters import (
+    INVALID_QUERY,
+    Pairs,
+    Parameters,
+    Refused,
+    boolean,
+    refuse,
+)
 from fakes.deepgram.settings import DeepgramSettings
 
-__all__ = ["ListenQuery", "Pairs", "boolean", "parse_listen"]
-
-Pairs = Sequence[tuple[str, str]]
+__all__ = [
+    "ListenQuery",
+    "Pairs",
+    "RecordedQuery",
+    "boolean",
+    "parse_listen",
+    "parse_recorded",
+]
 
 DEFAULT_ENDPOINTING = 10  # ms
 ENCODINGS = (
     "linear16", "linear32", "flac", "alaw", "mulaw", "amr-nb", "amr-wb", "opus",
     "ogg-opus", "speex", "g729",
 )  # fmt: skip
-_BOOLEANS = (
-    "interim_results", "vad_events", "smart_format", "no_delay", "punctuate",
-    "numerals", "dictation", "profanity_filter", "filler_words", "diarize",
-    "detect_entities", "multichannel", "mip_opt_out", "debug",
+_RAW = ("linear16", "linear32", "alaw", "mulaw")
+_DEPRECATED = ("tier", "log_data", "vad_turnoff", "diarize_version")
+_KNOWN = frozenset(
+    ("model", "version", "language", "language_hint", "encoding", "sample_rate",
+     "channels", "multichannel", "interim_results", "endpointing", "utterance_end_ms",
+     "vad_events", "smart_format", "no_delay", "punctuate", "numerals", "dictation",
+     "profanity_filter", "filler_words", "diarize", "diarize_model", "redact",
+     "detect_entities", "keywords", "keyterm", "search", "replace", "extra", "tag",
+     "mip_opt_out", "callback", "callback_method", "debug", "sentiment", "topics",
+     "intents", "summarize", "detect_language", *_DEPRECATED)
 )  # fmt: skip
-_FAMILIES = re.compile(
-    r"(nova-[23]|nova|enhanced|base)(-[a-z0-9]+)?"
-    r"|2-general-nova|general|meeting|phonecall|finance|conversationalai|voicemail|video"
-    r"|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
-)
-_LANGUAGE = re.compile(r"multi|[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
-_LONGEST_KEYTERMS = 500  # tokens, counted here as words
-
-_BAD_QUERY = Refusal(400, "Bad Request", "Invalid query string.")
-_NO_MODEL = Refusal(
-    400, "Bad Request", "Bad Request: No such model/language/tier combination found."
-)
-_NO_ACCESS = Refusal(
-    403,
-    "INSUFFICIENT_PERMISSIONS",
-    "Project does not have access to the requested model.",
-)
+_RECORDED = frozenset(
+    ("utterances", "utt_split", "paragraphs", "custom_topic", "custom_topic_mode",
+     "custom_intent", "custom_intent_mode", "measurements", "alternatives")
+)  # fmt: skip
 
 
 class ListenQuery(NamedTuple):
-    """What a client asked for; ``endpointing`` in ms, None when switched off."""
+    """What a client asked for; ``endpointing`` in ms, None when switched off.
+
+    Attributes:
+        diarize: version of the model that tells speakers apart, or "".
+        deprecated: names of parameters that the epilogue warns of.
+    """
 
     model: str = "base-general"
     encoding: str | None = None
@@ -59,134 +77,197 @@ class ListenQuery(NamedTuple):
     utterance_end_ms: int | None = None
     vad_events: bool = False
     punctuate: bool = False
+    smart_format: bool = False
+    no_delay: bool = False
+    numerals: bool = False
+    dictation: bool = False
+    profanity_filter: bool = False
+    filler_words: bool = False
+    diarize: str = ""
+    redact: frozenset[str] = frozenset()
+    detect_entities: bool = False
+    language: str = "en"
+    language_hints: tuple[str, ...] = ()
+    search: tuple[str, ...] = ()
+    replace: tuple[tuple[str, str], ...] = ()
     debug: bool = False
-    tag: str = ""
+    tag: tuple[str, ...] = ()
     extra: tuple[str, ...] = ()
+    deprecated: tuple[str, ...] = ()
 
 
-class _Refused(Exception):  # noqa: N818 - never leaves this module
-    def __init__(self, refusal: Refusal) -> None:
-        self.refusal = refusal
-        super().__init__(refusal.message)
+class RecordedQuery(NamedTuple):
+    """What a client asked for of a recording.
+
+    Attributes:
+        utterance_split: seconds of silence between utterances.
+        callback: where the answer goes, or "" for the response itself.
+    """
+
+    listen: ListenQuery = ListenQuery()
+    utterances: bool = False
+    utterance_split: float = 0.8
+    paragraphs: bool = False
+    summarize: bool = False
+    topics: bool = False
+    intents: bool = False
+    sentiment: bool = False
+    detect_language: bool = False
+    custom_topics: tuple[str, ...] = ()
+    custom_intents: tuple[str, ...] = ()
+    only_custom_topics: bool = False
+    only_custom_intents: bool = False
+    callback: str = ""
+    callback_method: str = "POST"
 
 
-def parse_listen(pairs: Pairs, settings: DeepgramSettings) -> ListenQuery | Refusal:
-    """Return the query, or the refusal that the service would answer with."""
+def parse_listen(
+    pairs: Pairs,
+    settings: DeepgramSettings,
+    note: Callable[[str], None] | None = None,
+) -> ListenQuery | Refusal:
+    """Return the query of a stream, or the refusal that the service answers with.
+
+    Args:
+        pairs: the query, in order, decoded.
+        settings: how the service behaves.
+        note: takes what is odd but no reason to refuse.
+    """
+    given = Parameters(pairs, strict_booleans=settings.strict_booleans, note=note)
     try:
-        return _parse_listen(pairs, settings)
-    except _Refused as refused:
+        check_model(given, settings, streaming=True)
+        check_stream_only(given)
+        if check_callback(given, settings, ("POST", "GET", "PUT", "DELETE"))[0]:
+            given.note("query: results go to the socket, not to the callback")
+        query = _parse(given)._replace(
+            endpointing=_endpointing(given),
+            utterance_end_ms=_utterance_end(given),
+            diarize=diarizer(given, ("latest", "v1")),
+        )
+    except Refused as refused:
         return refused.refusal
+    given.note_unknown(_KNOWN)
+    if query.utterance_end_ms and not query.interim_results:
+        given.note("query: utterance_end_ms needs interim_results=true")
+    return query
 
 
-def _parse_listen(pairs: Pairs, settings: DeepgramSettings) -> ListenQuery:
-    given = dict(reversed(pairs))  # the first of a repeated key
-    flags = {name: boolean(given.get(name)) for name in _BOOLEANS}
-    if None in flags.values():
-        raise _Refused(_BAD_QUERY)
-    model = given.get("model", "base-general")
-    _check_model(model, given, settings)
-    _check_features(model, given, pairs)
-    encoding, sample_rate, channels = _audio_form(given)
+def parse_recorded(
+    pairs: Pairs,
+    settings: DeepgramSettings,
+    note: Callable[[str], None] | None = None,
+) -> RecordedQuery | Refusal:
+    """Return the query of a recording, or the refusal; see :func:`parse_listen`."""
+    given = Parameters(pairs, strict_booleans=settings.strict_booleans, note=note)
+    try:
+        check_model(given, settings, streaming=False)
+        callback, method = check_callback(given, settings, ("POST", "PUT"))
+        query = RecordedQuery(
+            _parse(given)._replace(diarize=diarizer(given, ("latest", "v1", "v2"))),
+            utterances=given.flag("utterances"),
+            utterance_split=_utterance_split(given),
+            paragraphs=given.flag("paragraphs"),
+            summarize=_summarize(given),
+            topics=given.flag("topics"),
+            intents=given.flag("intents"),
+            sentiment=given.flag("sentiment"),
+            detect_language=given.text("detect_language", "false") != "false",
+            custom_topics=given.texts("custom_topic"),
+            custom_intents=given.texts("custom_intent"),
+            only_custom_topics=_strict(given, "custom_topic_mode"),
+            only_custom_intents=_strict(given, "custom_intent_mode"),
+            callback=callback,
+            callback_method=method,
+        )
+    except Refused as refused:
+        return refused.refusal
+    given.note_unknown(_KNOWN | _RECORDED)
+    return query
+
+
+def _parse(given: Parameters) -> ListenQuery:
+    """Return what streams and recordings have in common."""
+    model = given.text("model", "base-general")
+    check_terms(model, given)
+    smart = given.flag("smart_format")
+    encoding = given.one_of("encoding", ENCODINGS) or None
+    sample_rate = given.whole("sample_rate", 1, HIGHEST_RATE)
+    if encoding in _RAW and sample_rate is None:
+        raise Refused(INVALID_QUERY)
+    given.flag("mip_opt_out")
     return ListenQuery(
         model=model,
         encoding=encoding,
         sample_rate=sample_rate,
-        channels=channels,
-        multichannel=bool(flags["multichannel"]),
-        interim_results=bool(flags["interim_results"]),
-        endpointing=_endpointing(given),
-        utterance_end_ms=_utterance_end(given),
-        vad_events=bool(flags["vad_events"]),
-        punctuate=bool(flags["punctuate"] or flags["smart_format"]),
-        debug=bool(flags["debug"]),
-        tag=given.get("tag", ""),
-        extra=tuple(value for key, value in pairs if key == "extra"),
+        channels=given.whole("channels", 1, MOST_CHANNELS) or 1,
+        multichannel=given.flag("multichannel"),
+        interim_results=given.flag("interim_results"),
+        vad_events=given.flag("vad_events"),
+        punctuate=given.flag("punctuate") or smart,
+        smart_format=smart,
+        no_delay=given.flag("no_delay"),
+        numerals=given.flag("numerals"),
+        dictation=given.flag("dictation"),
+        profanity_filter=given.flag("profanity_filter"),
+        filler_words=given.flag("filler_words"),
+        redact=_redacted(given),
+        detect_entities=given.flag("detect_entities"),
+        language=given.text("language", "en"),
+        language_hints=given.texts("language_hint"),
+        search=given.texts("search"),
+        replace=tuple(_replacement(text) for text in given.texts("replace")),
+        debug=given.flag("debug"),
+        tag=given.texts("tag"),
+        extra=given.texts("extra"),
+        deprecated=tuple(name for name in _DEPRECATED if name in given),
     )
 
 
-def boolean(text: str | None) -> bool | None:
-    """Return a flag, False when it is not given; None when it is neither.
-
-    Only ``true`` and ``false`` count: Python's ``False`` is refused, which has bitten
-    clients (https://github.com/livekit/agents/pull/2237).
-    """
-    return {None: False, "true": True, "false": False}.get(text)
+def _redacted(given: Parameters) -> frozenset[str]:
+    kinds = {kind for text in given.texts("redact") for kind in text.split(",")}
+    return frozenset("numbers" if kind == "true" else kind for kind in kinds) - {
+        "false"
+    }
 
 
-def _whole(text: str, low: int, high: int) -> int:
-    if not re.fullmatch(r"[0-9]{1,9}", text) or not low <= int(text) <= high:
-        raise _Refused(_BAD_QUERY)
-    return int(text)
+def _replacement(text: str) -> tuple[str, str]:
+    find, _, put = text.partition(":")
+    return find.strip().lower(), put
 
 
-def _check_model(model: str, given: dict[str, str], settings: DeepgramSettings) -> None:
-    if model.startswith("flux"):
-        raise _Refused(
-            Refusal(
-                400,
-                "V2_MODEL_ON_V1_LISTEN_ENDPOINT",
-                "Flux models are not supported on the `/v1/listen` endpoint. Please "
-                "use `/v2/listen`.",
-            )
-        )
-    if model.startswith("whisper"):
-        raise _Refused(Refusal(405, "METHOD_NOT_ALLOWED", "Method not allowed."))
-    if not _FAMILIES.fullmatch(model):
-        older = settings.unknown_model_status == 400
-        raise _Refused(_NO_MODEL if older else _NO_ACCESS)
-    language = given.get("language", "en")
-    several = language == "multi" and not model.startswith(("nova-2", "nova-3"))
-    if several or not _LANGUAGE.fullmatch(language):
-        raise _Refused(_NO_MODEL)
-
-
-def _check_features(model: str, given: dict[str, str], pairs: Pairs) -> None:
-    terms = [value for key, value in pairs if key == "keyterm"]
-    if terms and not model.startswith("nova-3"):
-        text = (
-            "`keyterm` is only supported for Nova-3 and Flux. Please use `keywords` "
-            "instead."
-        )
-        raise _Refused(Refusal(400, "INVALID_QUERY_PARAMETER", text))
-    if sum(len(term.split()) for term in terms) > _LONGEST_KEYTERMS:
-        text = "Keyterm limit exceeded. The maximum is 500 tokens."
-        raise _Refused(Refusal(400, "KEYWORD_LIMIT_EXCEEDED", text))
-    if "diarize_model" in given and ("diarize" in given or "diarize_version" in given):
-        text = "diarize_model cannot be used together with diarize or diarize_version."
-        raise _Refused(Refusal(400, "Bad Request", text))
-    if given.get("summarize", "false") != "false":
-        text = "Summarization is not available for streaming."
-        raise _Refused(Refusal(400, "Bad Request", text))
-    if "true" in (given.get("topics"), given.get("intents")):
-        text = "Project does not have access to the requested features."
-        raise _Refused(Refusal(403, "UNAUTHORIZED_FEATURES_REQUESTED", text))
-    if "vad_turnoff" in given and given.get("endpointing", "").isdecimal():
-        raise _Refused(_BAD_QUERY)
-
-
-def _audio_form(given: dict[str, str]) -> tuple[str | None, int | None, int]:
-    encoding = given.get("encoding")
-    if encoding is not None and encoding not in ENCODINGS:
-        raise _Refused(_BAD_QUERY)
-    rate = given.get("sample_rate")
-    sample_rate = _whole(rate, 1, 384_000) if rate is not None else None
-    if encoding in ("linear16", "linear32", "alaw", "mulaw") and sample_rate is None:
-        raise _Refused(_BAD_QUERY)
-    return encoding, sample_rate, _whole(given.get("channels", "1"), 1, 20)
-
-
-def _endpointing(given: dict[str, str]) -> int | None:
-    text = given.get("endpointing", "true")
+def _endpointing(given: Parameters) -> int | None:
+    text = given.text("endpointing", "true").lower()
     if text == "false":
         return None
-    return DEFAULT_ENDPOINTING if text == "true" else _whole(text, 0, 60_000)
+    if text == "true":
+        return DEFAULT_ENDPOINTING
+    return given.whole("endpointing", 0, 60_000)
 
 
-def _utterance_end(given: dict[str, str]) -> int | None:
-    text = given.get("utterance_end_ms")
-    if text is None:
+def _utterance_end(given: Parameters) -> int | None:
+    text = given.text("utterance_end_ms")
+    if "utterance_end_ms" not in given:
         return None
     if not text.isdecimal() or not 1000 <= int(text) <= 60_000:
         message = f"Invalid 'utterance_end_ms' value of '{text}'."
-        raise _Refused(Refusal(400, "INVALID_QUERY_PARAMETER", message))
+        refuse(400, "INVALID_QUERY_PARAMETER", message)
     return int(text)
+
+
+def _utterance_split(given: Parameters) -> float:
+    try:
+        seconds = float(given.text("utt_split", "0.8"))
+    except ValueError:
+        seconds = -1.0
+    if not 0 < seconds < 3600:
+        raise Refused(INVALID_QUERY)
+    return seconds
+
+
+def _summarize(given: Parameters) -> bool:
+    text = given.one_of("summarize", ("v1", "v2", "true", "false"), "false")
+    return text != "false"
+
+
+def _strict(given: Parameters, name: str) -> bool:
+    return given.one_of(name, ("extended", "strict")) == "strict"

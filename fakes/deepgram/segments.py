@@ -7,11 +7,14 @@ by a long silence (https://developers.deepgram.com/docs/understand-endpointing-i
 
 from __future__ import annotations
 
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
 
+from fakes.deepgram.formatting import ends_within_number
 from fakes.deepgram.hearing import Moment, SpokenWord
+from fakes.deepgram.query import ListenQuery
+from fakes.deepgram.settings import DeepgramSettings
 
-__all__ = ["Draft", "Onset", "Result", "Segments", "WordGap"]
+__all__ = ["Draft", "Ear", "Onset", "Result", "Segments", "WordGap", "segments_for"]
 
 INTERIM_EVERY = 1.0  # seconds of audio
 LONGEST_SEGMENT = 5.0  # "every few seconds" without endpoint
@@ -41,12 +44,24 @@ class Onset(NamedTuple):
 
 
 class WordGap(NamedTuple):
-    """No word followed the last one for as long as asked."""
+    """No word followed the last one for as long as asked.
+
+    ``finalised`` tells whether a final has covered that word before.
+    """
 
     last_word_end: float
+    finalised: bool = False
 
 
 Draft: TypeAlias = Result | Onset | WordGap
+
+
+class Ear(Protocol):
+    """Where the moments come from."""
+
+    @property
+    def sounding(self) -> SpokenWord | None:
+        """The word that is being said, if it is known."""
 
 
 class Segments:
@@ -57,6 +72,8 @@ class Segments:
         endpointing: seconds of silence that end speech, or None.
         word_gap: seconds without a word for :class:`WordGap`, or None.
         onsets: whether :class:`Onset` is wanted.
+        entity_wait: seconds of silence for which speech that ends within a number is
+            not ended by ``endpointing``.
     """
 
     def __init__(
@@ -66,11 +83,13 @@ class Segments:
         endpointing: float | None = None,
         word_gap: float | None = None,
         onsets: bool = False,
+        entity_wait: float = 0.0,
     ) -> None:
         self._interims = interims
         self._endpointing = endpointing
         self._word_gap = word_gap
         self._onsets = onsets
+        self._entity_wait = entity_wait
         self._start = self._end = 0.0
         self._words: list[SpokenWord] = []
         self._next_interim = INTERIM_EVERY
@@ -81,33 +100,48 @@ class Segments:
         self._in_burst = False
         self._last_word_end: float | None = None
 
-    def hear(self, moment: Moment, sounding: SpokenWord | None) -> list[Draft]:
-        """Take one moment; ``sounding`` is the word that is being said, if known."""
-        self._end = moment.end
-        if moment.word:
-            self._words.append(moment.word)
-            self._last_word_end = moment.word.end
-        drafts = self._listen_for_voice(moment)
-        final = self._end_segment(moment, sounding)
+    def hear(self, moment: Moment, ear: Ear) -> list[Draft]:
+        """Take one moment; ``ear`` is asked for the word that is being said."""
+        end, voiced, word = moment
+        self._end = end
+        if word:
+            self._take(word)
+        drafts: list[Draft] = []
+        if self._is_onset(voiced=voiced):
+            drafts.append(Onset(end))
+        final = self._end_segment(voiced, ear)
         if final:
             drafts.append(final)
-        elif self._interims and self._end >= self._next_interim - _EPSILON:
-            self._next_interim = self._end + INTERIM_EVERY
+        elif self._interims and end >= self._next_interim - _EPSILON:
+            self._next_interim = end + INTERIM_EVERY
+            sounding = ear.sounding
             heard = (*self._words, sounding) if sounding else tuple(self._words)
-            drafts.append(Result(self._start, self._end, heard))
-        drafts += self._watch_gap(sounding)
+            drafts.append(Result(self._start, end, heard))
+        if self._word_gap is not None and self._last_word_end is not None:
+            drafts += self._watch_gap(ear.sounding)
         return drafts
 
-    def finish(self, moments: list[Moment], *, from_finalize: bool) -> Result | None:
+    def finish(self, moments: list[Moment]) -> Result | None:
         """End the open segment here; None when it is empty."""
         for moment in moments:
             self._end = moment.end
             if moment.word:
-                self._words.append(moment.word)
-                self._last_word_end = moment.word.end
+                self._take(moment.word)
         if self._end <= self._start:
             return None
-        return self._final(self._end, speech_final=True, from_finalize=from_finalize)
+        return self._final(self._end, speech_final=True)
+
+    def settle(self, word: SpokenWord | None, until: float | None) -> Result | None:
+        """End the open segment for Finalize, at ``until`` when a word is not known yet.
+
+        None when nothing is in it.
+        """
+        if word:
+            self._take(word)
+        end = self._end if until is None else until
+        if end <= self._start + _EPSILON:
+            return None
+        return self._final(end, speech_final=True, from_finalize=True)
 
     @property
     def final_until(self) -> float:
@@ -119,33 +153,49 @@ class Segments:
         """Seconds of audio in the open segment."""
         return self._end - self._start
 
-    def _listen_for_voice(self, moment: Moment) -> list[Draft]:
-        if not moment.voiced:
+    def _take(self, word: SpokenWord) -> None:
+        self._words.append(word)
+        self._last_word_end = word.end
+        self._spoke = True
+
+    def _is_onset(self, *, voiced: bool) -> bool:
+        """Whether the voice detector speaks up now; told every moment."""
+        if not voiced:
             self._voiced_run = 0
-            if self._end - self._last_voiced >= BURST_GAP - _EPSILON:
+            if self._in_burst and self._end - self._last_voiced >= BURST_GAP - _EPSILON:
                 self._in_burst = False
-            return []
+            return False
         self._voiced_run += 1
         self._last_voiced = self._end
         self._spoke = True
         if self._in_burst or self._voiced_run < ONSET_FRAMES:
-            return []
+            return False
         self._in_burst = True
-        return [Onset(self._end)] if self._onsets else []
+        return self._onsets
 
-    def _end_segment(
-        self, moment: Moment, sounding: SpokenWord | None
-    ) -> Result | None:
-        silence = self._end - self._last_voiced
+    def _end_segment(self, voiced: bool, ear: Ear) -> Result | None:
         if self._spoke:
-            limit = self._endpointing
-            if limit is not None and not moment.voiced and silence >= limit - _EPSILON:
+            if not voiced and self._is_endpoint():
                 return self._final(self._end, speech_final=True)
         elif not self._words and self.pending >= self._silence_limit - _EPSILON:
             return self._final(self._end, speech_final=self._endpointing is not None)
         if self.pending < LONGEST_SEGMENT - _EPSILON:
             return None
-        return self._final(self._cut(sounding), speech_final=False)
+        if not voiced and self._awaits_number():
+            return None
+        return self._final(self._cut(ear.sounding), speech_final=False)
+
+    def _is_endpoint(self) -> bool:
+        """Whether the silence has been long enough to end what was said."""
+        silence, limit = self._end - self._last_voiced, self._endpointing
+        if limit is None or silence < limit - _EPSILON:
+            return False
+        return silence >= self._entity_wait - _EPSILON or not self._awaits_number()
+
+    def _awaits_number(self) -> bool:
+        if not self._entity_wait or self._endpointing is None:
+            return False
+        return ends_within_number(self._words)
 
     def _cut(self, sounding: SpokenWord | None) -> float:
         """Return where a segment that became too long ends: after a word."""
@@ -177,4 +227,17 @@ class Segments:
         if self._end - last < self._word_gap - _EPSILON:
             return []
         self._last_word_end = None
-        return [WordGap(last)]
+        return [WordGap(last, last <= self._start + _EPSILON)]
+
+
+def segments_for(query: ListenQuery, settings: DeepgramSettings) -> Segments:
+    """Return what decides for one channel of a stream with this query."""
+    endpointing, gap = query.endpointing, query.utterance_end_ms
+    waits = query.smart_format and not query.no_delay
+    return Segments(
+        interims=query.interim_results,
+        endpointing=None if endpointing is None else endpointing / 1000,
+        word_gap=gap / 1000 if gap is not None and query.interim_results else None,
+        onsets=query.vad_events,
+        entity_wait=settings.entity_wait if waits else 0.0,
+    )

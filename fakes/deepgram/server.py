@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 import uuid
 from collections.abc import Awaitable, Callable
@@ -11,22 +12,40 @@ from functools import partial
 
 from aiohttp import web
 
-from fakes.deepgram.errors import EXPOSED, Refusal, refusal_for_status
+from fakes.alarms import Alarms
+from fakes.deepgram.accounts import Credential, admission, credentials_of, key_id
+from fakes.deepgram.agent.conversation import open_agent
+from fakes.deepgram.agent.models import THINK_MODELS, models_body
+from fakes.deepgram.audio_rate import bytes_a_second
+from fakes.deepgram.caps import Caps
+from fakes.deepgram.driver import sockets_named
+from fakes.deepgram.errors import Refusal, refusal_for_status
+from fakes.deepgram.flux import open_flux
+from fakes.deepgram.handshake import fault_of_request, reply_headers
 from fakes.deepgram.listen import open_listen
-from fakes.deepgram.rest import answer_speech
+from fakes.deepgram.reception import answer_management, manages
+from fakes.deepgram.rest import SpeechRequests
 from fakes.deepgram.settings import DeepgramSettings
 from fakes.deepgram.sockets import Conversation
+from fakes.deepgram.speak_flux import open_speak_flux
 from fakes.deepgram.speak_stream import open_speak
 from fakes.deepgram.surface import Opener, Opening
-from fakes.faults import EmptyAudio, FaultDesk, LateFinal, NoFinal, Refuse, Trickle
+from fakes.deepgram.transcribe import Recordings
+from fakes.fault_desk import FaultDesk
+from fakes.fault_rules import Visitor
+from fakes.faults import EmptyAudio, LateFinal, NoFinal, Refuse, Trickle
 from fakes.faulty import Door
 from fakes.ledger import Ledger
+from fakes.punctuality import Punctuality
 
 __all__ = ["DeepgramServer"]
 
 _SOCKETS: dict[str, tuple[str, Opener]] = {
     "/v1/listen": ("listen", open_listen),
     "/v1/speak": ("speak", open_speak),
+    "/v2/listen": ("flux", open_flux),
+    "/v2/speak": ("speak_flux", open_speak_flux),
+    "/v1/agent/converse": ("agent", open_agent),
 }
 # Faults that a core carries out itself.
 _OF_THE_CORE = (NoFinal, LateFinal, EmptyAudio, Trickle)
@@ -44,6 +63,9 @@ class DeepgramServer:
         settings: how the service behaves.
         ledger: where attempts are entered.
         desk: where faults come from.
+
+    Attributes:
+        punctuality: how late its sockets were.
     """
 
     def __init__(
@@ -52,11 +74,19 @@ class DeepgramServer:
         self._settings = settings
         self._ledger = ledger
         self._desk = desk
+        self._alarms = Alarms()
+        self._caps = Caps(settings)
+        self._converse = sockets_named()
+        self._recordings = Recordings(ledger, settings)
+        self._speech = SpeechRequests(ledger, settings)
+        self.punctuality = Punctuality()
 
     def app(self) -> web.Application:
         """Return the application; run it with ``handler_cancellation``."""
         app = web.Application(client_max_size=_LARGEST_BODY)
         app.router.add_route("*", "/{path:.*}", self._answer)
+        app.on_cleanup.append(self._recordings.close)
+        app.on_cleanup.append(self._speech.close)
         return app
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
@@ -70,10 +100,19 @@ class DeepgramServer:
                 return await self._serve(
                     door, partial(self._socket, opener), request_id
                 )
-        if path.endswith("/v1/speak") and request.method == "POST":
+        if path.endswith(("/v1/speak", "/v2/speak")) and request.method == "POST":
             door = self._knock("speak_rest", request, now)
             return await self._serve(door, self._speak_rest, request_id)
-        known = path.endswith(("/v1/listen", "/v1/speak"))
+        if path.endswith("/v1/listen") and request.method == "POST":
+            door = self._knock("listen_rest", request, now)
+            return await self._serve(door, self._listen_rest, request_id)
+        if manages(path):
+            door = self._knock("manage", request, now)
+            return await self._serve(door, self._manage, request_id)
+        if path.endswith(THINK_MODELS) and request.method == "GET":
+            door = self._knock("manage", request, now)
+            return await self._serve(door, _think_models, request_id)
+        known = path.endswith(("/v1/listen", *_SOCKETS))
         return _refuse(_NO_METHOD if known else _NOT_FOUND, request_id)
 
     async def _serve(
@@ -92,13 +131,33 @@ class DeepgramServer:
             raise
 
     async def _speak_rest(self, door: Door, request_id: str) -> web.StreamResponse:
-        return await answer_speech(door, self._ledger, self._settings, request_id)
+        shown = _shown(door.request)
+        key = key_id(shown[0].secret) if shown else ""
+        return await self._speech.answer(door, request_id, key)
+
+    async def _listen_rest(self, door: Door, request_id: str) -> web.StreamResponse:
+        shown = _shown(door.request)
+        return await self._recordings.answer(door, request_id, _wall_time(), shown)
+
+    async def _manage(self, door: Door, request_id: str) -> web.StreamResponse:
+        shown = _shown(door.request)
+        return await answer_management(door, self._settings, request_id, shown)
 
     def _knock(self, surface: str, request: web.Request, now: float) -> Door:
-        prefix = request.path.partition("/v1/")[0].strip("/")
+        prefix = re.split("/v[12]/", request.path)[0].strip("/")
         group = request.query.get("tag") or prefix
         attempt = self._ledger.knock(surface, group, now)
-        fault = self._desk.next(surface, group)
+        sockname = request.get_extra_info("sockname")
+        visitor = Visitor(
+            surface,
+            group,
+            prefix=prefix,
+            query=list(request.query.items()),
+            keys=[credential.secret for credential in _shown(request)],
+            port=sockname[1] if sockname else 0,
+        )
+        attempt.bytes_a_second = bytes_a_second(visitor.query)
+        fault = self._desk.meet(visitor, attempt)
         return Door(self._ledger, attempt, fault, request)
 
     async def _at_the_door(self, door: Door) -> Refusal | None:
@@ -112,10 +171,10 @@ class DeepgramServer:
                 retry_after=door.fault.retry_after,
                 unavailable_key=self._settings.unavailable_key,
             )
-        if self._settings.keys and not self._settings.keys & set(_keys(door.request)):
-            code = self._settings.invalid_key_code
-            return refusal_for_status(401, "")._replace(code=code)
-        return None
+        managing = door.attempt.surface == "manage"
+        shown = _shown(door.request)
+        refused = admission(shown, self._settings, time.time(), managing=managing)
+        return refused or self._caps.refusal(door.attempt)
 
     def _turn_away(
         self, door: Door, refusal: Refusal, request_id: str
@@ -134,16 +193,28 @@ class DeepgramServer:
             now=time.monotonic(),
             new_number=self._ledger.new_utterance_number,
             fault=door.fault,
+            number=door.attempt.id,
+            note=door.attempt.note,
         )
-        core = opener(opening)
+        core = fault_of_request(door.request.headers) or opener(opening)
         if isinstance(core, Refusal):
             return self._turn_away(door, core, request_id)
-        socket = await _upgrade(door.request, request_id)
-        door.accept()
+        conversation = Conversation(
+            core, door, self._ledger, self._alarms, self.punctuality
+        )
+        await door.answer()
+        headers = reply_headers(door.request.headers, request_id)
         if isinstance(door.fault, _OF_THE_CORE):
             door.fire_now()
-        await Conversation(socket, core, door, self._ledger).run()
-        return socket
+        return await self._converse(door.request, headers, conversation)
+
+
+async def _think_models(door: Door, request_id: str) -> web.StreamResponse:
+    door.accept()
+    headers = {"content-type": "application/json", "dg-request-id": request_id}
+    response = web.Response(headers=headers, body=models_body())
+    door.end("fake")
+    return response
 
 
 def _refuse(refusal: Refusal, request_id: str) -> web.Response:
@@ -154,35 +225,12 @@ def _refuse(refusal: Refusal, request_id: str) -> web.Response:
     )
 
 
-async def _upgrade(request: web.Request, request_id: str) -> web.WebSocketResponse:
-    """Accept with the headers of the captured reply; compression is not negotiated."""
-    socket = web.WebSocketResponse(
-        protocols=("token", "bearer"), compress=False, timeout=2.0, max_msg_size=2**24
-    )
-    socket.headers.update(
-        {
-            "vary": "origin, access-control-request-method, "
-            "access-control-request-headers",
-            "access-control-allow-credentials": "true",
-            "access-control-expose-headers": EXPOSED,
-            "dg-request-id": request_id,
-        }
-    )
-    origin = request.headers.get("origin")
-    if origin:
-        socket.headers["access-control-allow-origin"] = origin
-    await socket.prepare(request)
-    return socket
-
-
-def _keys(request: web.Request) -> list[str]:
+def _shown(request: web.Request) -> list[Credential]:
     """Return the credentials of a request, from header or sub-protocol."""
-    scheme, _, credential = request.headers.get("authorization", "").partition(" ")
-    offered = request.headers.get("sec-websocket-protocol", "").split(",")
-    found = [value.strip() for value in offered[1:]]
-    if scheme.lower() in ("token", "bearer"):
-        found.append(credential.strip())
-    return found
+    headers = request.headers
+    return credentials_of(
+        headers.get("authorization", ""), headers.get("sec-websocket-protocol", "")
+    )
 
 
 def _wall_time() -> str:

@@ -1,154 +1,239 @@
-"""Runs a protocol core on a real WebSocket: frames in, timers, frames out."""
+"""Runs a protocol core on a connection: messages in, alarms, messages out.
+
+A :class:`Conversation` knows the core, the fault and the book; what carries its
+messages is a :class:`Socket`, of which there are two: :mod:`fakes.deepgram.swift`, the
+fast one, and :mod:`fakes.deepgram.plain`, which needs nothing but aiohttp.
+"""
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections import deque
+from math import inf
+from typing import Protocol
 
-from aiohttp import ClientConnectionResetError, WSMessage, WSMsgType, web
+from aiohttp import web
+from aiohttp.abc import AbstractStreamWriter
 
+from fakes.alarms import Alarms
 from fakes.deepgram.bookkeeping import Bookkeeper
+from fakes.deepgram.mishap import Mishap, happens_on_socket
 from fakes.deepgram.outbox import Ended, Outgoing
-from fakes.deepgram.surface import Core
-from fakes.faults import Close
+from fakes.deepgram.surface import Core, HearsPings
 from fakes.faulty import Door
 from fakes.ledger import Ledger
+from fakes.punctuality import Punctuality
+from voiceutils.mulaw import SAMPLE_RATE
 
-__all__ = ["Conversation"]
+__all__ = [
+    "CLOSE_SECONDS",
+    "LARGEST_MESSAGE",
+    "NO_CODE",
+    "Answered",
+    "Conversation",
+    "Socket",
+]
 
 # A client that does not read: beyond this the socket is dropped, as a service would.
 MOST_UNSENT = 2000
-CLOSE_SECONDS = 2.0
-_NO_CODE = 1005
+CLOSE_SECONDS = 2.0  # for the client to answer a close frame
+LARGEST_MESSAGE = 2**24
+NO_CODE = 1005  # a close frame without payload
 _NO_FRAME = 1006
+
+
+class Answered(web.StreamResponse):
+    """Says to aiohttp that a request was answered and its connection is used up."""
+
+    async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
+        """Send nothing."""
+        self.force_close()
+        return None
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        """Send nothing."""
+
+
+class Socket(Protocol):
+    """What carries the messages of a conversation."""
+
+    @property
+    def writable(self) -> bool:
+        """Whether the client keeps up; if not, ``resume`` is called later."""
+
+    def send(self, message: str | bytes) -> None:
+        """Send one message."""
+
+    def close(self, code: int, reason: str) -> None:
+        """Send a close frame and drop the connection if it is not answered."""
+
+    def read_slowly(self, bytes_a_second: float) -> None:
+        """Read at this rate from now on; 0 is not at all, pings included."""
+
+    def pace(self, size: int, gap: float) -> None:
+        """Write pieces of this size from now on, ``gap`` seconds apart."""
 
 
 class Conversation:
     """One accepted WebSocket and its core.
 
     Args:
-        socket: prepared already.
         core: the protocol.
         door: the attempt, with its fault.
         ledger: where everything is entered.
+        alarms: the clock of the event loop.
+        punctuality: where the lateness of what is sent is counted.
     """
 
     def __init__(
-        self, socket: web.WebSocketResponse, core: Core, door: Door, ledger: Ledger
+        self,
+        core: Core,
+        door: Door,
+        ledger: Ledger,
+        alarms: Alarms,
+        punctuality: Punctuality,
     ) -> None:
-        self._socket = socket
         self._core = core
         self._door = door
         self._book = Bookkeeper(ledger, door.attempt)
+        self._alarm = alarms.alarm(self._ring)
+        self._alarms = alarms
+        self._punctuality = punctuality
+        self._mishap: Mishap | None = None
+        self._pings = core.pinged if isinstance(core, HearsPings) else None
         self._unsent: deque[Outgoing] = deque()
-        self._something = asyncio.Event()
-        self._timer: asyncio.TimerHandle | None = None
-        self._ending = False
+        self._socket: Socket | None = None
+        self._due = inf  # when the core has something to say, if nobody speaks to it
+        self._armed = inf  # when the alarm rings, if nothing else is set
+        self._over = False
 
-    async def run(self) -> None:
-        """Talk until one side closes."""
-        writer = asyncio.create_task(self._write())
-        try:
-            async with self._door.interruption(self._close_by_fault):
-                self._pump()
-                await self._read()
-        except asyncio.CancelledError:
-            self._door.end("client", 1006, aborted=True)
-            raise
-        finally:
-            if self._timer is not None:
-                self._timer.cancel()
-            code = self._socket.close_code
-            self._door.end("client", 1006 if code is None else int(code))
-            if not self._ending:
-                writer.cancel()
-            await asyncio.gather(writer, return_exceptions=True)
+    # --- what the socket reports -------------------------------------------------
 
-    async def _read(self) -> None:
-        while True:
-            message: WSMessage = await self._socket.receive()
+    def begin(self, socket: Socket) -> None:
+        """Begin: the handshake is done."""
+        self._socket = socket
+        opened = self._door.accept()
+        if happens_on_socket(self._door.fault):
+            self._mishap = Mishap(self._door, self, self._alarms, opened)
+            self._mishap.begin(opened)
+        self._pump(time.monotonic())
+
+    def receive(self, message: bytes | str) -> None:
+        """Take one message of the client."""
+        now = time.monotonic()
+        mishap = self._mishap
+        if mishap is not None and mishap.deaf:
+            return
+        core = self._core
+        core.receive(message, now)
+        self._book.received(message, core.take_codes(), now)
+        self._pump(now)
+        if mishap is not None:
+            mishap.received(_seconds_of(message), now)
+
+    def pinged(self) -> None:
+        """Take a ping or a pong of the client; the socket has answered it."""
+        if self._pings is not None:
             now = time.monotonic()
-            if message.type not in (WSMsgType.TEXT, WSMsgType.BINARY):
-                return
-            self._core.receive(message.data, now)
-            self._book.received(message.data, self._core.take_codes(), now)
-            self._pump()
+            self._pings(now)
+            self._pump(now)
 
-    def _pump(self) -> None:
+    def end(self, code: int | None, *, aborted: bool = False) -> None:
+        """End: the connection is gone.
+
+        Args:
+            code: of the close frame; None when there was none.
+            aborted: whether the fakes were stopped in the middle.
+        """
+        self._over = True
+        self._alarm.cancel()
+        self._unsent.clear()
+        if self._mishap is not None:
+            self._mishap.end()
+        self._door.end("client", _NO_FRAME if code is None else code, aborted=aborted)
+
+    # --- what the socket or a mishap asks for ------------------------------------
+
+    def resume(self) -> None:
+        """Go on sending: the client has read, or a stall is over."""
+        self._flush(time.monotonic())
+
+    def close(self, end: Ended) -> None:
+        """Send a close frame; nothing follows."""
+        if self._socket is not None and not self._over:
+            self._over = True
+            self._unsent.clear()
+            self._door.end("fake", end.code)
+            self._socket.close(end.code, end.reason)
+
+    def read_slowly(self, bytes_a_second: float) -> None:
+        """Read at this rate from now on; 0 is not at all."""
+        if self._socket is not None:
+            self._socket.read_slowly(bytes_a_second)
+
+    def pace(self, size: int, gap: float) -> None:
+        """Write pieces of this size from now on, ``gap`` seconds apart."""
+        if self._socket is not None:
+            self._socket.pace(size, gap)
+
+    # --- what the core says ------------------------------------------------------
+
+    def _ring(self, now: float) -> None:
+        self._armed = inf
+        self._core.on_timer(now)
+        self._pump(now)
+
+    def _pump(self, now: float) -> None:
+        """Send what the core has to say by now, and set the alarm."""
         taken = self._core.take()
         if taken:
+            due = min(self._due, now)
+            fluent = not self._unsent
             self._unsent.extend(taken)
-            self._something.set()
-            if len(self._unsent) > MOST_UNSENT:
-                self._unsent.clear()
-                self._unsent.append(Ended(1011, "The client does not read."))
-        self._arm()
+            self._flush(now)
+            if fluent and not self._unsent:
+                self._punctuality.sent(due, time.monotonic())
+        next_due = self._core.next_timer()
+        self._due = inf if next_due is None else next_due
+        if self._due < self._armed:
+            self._armed = self._due
+            self._alarm.set(self._due)
 
-    def _arm(self) -> None:
-        """Set the timer, unless it rings early enough anyway."""
-        due = self._core.next_timer()
-        if due is None:
-            return
-        timer = self._timer
-        if timer is not None and not timer.cancelled():
-            if timer.when() <= due:
+    def _flush(self, now: float) -> None:
+        socket, unsent = self._socket, self._unsent
+        assert socket is not None
+        while unsent and not self._over:
+            if self._mishap is not None and self._mishap.holding:
+                while len(unsent) > MOST_UNSENT:
+                    unsent.popleft()
                 return
-            timer.cancel()
-        loop = asyncio.get_running_loop()
-        self._timer = loop.call_at(loop.time() + due - time.monotonic(), self._ring)
+            if not socket.writable:
+                if len(unsent) > MOST_UNSENT:
+                    self.close(Ended(1011, "The client does not read."))
+                return
+            self._send(unsent.popleft(), socket, now)
 
-    def _ring(self) -> None:
-        self._timer = None
-        self._core.on_timer(time.monotonic())
-        self._pump()
-
-    async def _write(self) -> None:
-        try:
-            while True:
-                await self._something.wait()
-                self._something.clear()
-                while self._unsent:
-                    if await self._send(self._unsent.popleft()):
-                        return
-        except (ConnectionError, ClientConnectionResetError, RuntimeError):
-            return  # the reader sees the end, too
-
-    async def _send(self, item: Outgoing) -> bool:
-        """Send one thing; returns whether it was the last."""
-        if self._door.silent:
-            return False
-        now = time.monotonic()
+    def _send(self, item: Outgoing, socket: Socket, now: float) -> None:
+        mishap = self._mishap
+        if mishap is not None:
+            times = mishap.times(item, now)
+            if mishap.holding:
+                self._unsent.appendleft(item)
+                return
+            if not times or self._over:
+                return
         content = self._book.sending(item, now)
         if content is None:
-            return False
+            return
         if isinstance(content, Ended):
-            self._door.end("fake", content.code)
-            await self._goodbye(content)
-            return True
-        if isinstance(content, bytes):
-            await self._socket.send_bytes(content)
-        else:
-            await self._socket.send_str(content)
-        return False
+            self.close(content)
+            return
+        socket.send(content)
+        if mishap is not None:
+            if times > 1:
+                socket.send(content)
+            mishap.sent(now)
 
-    def _close_by_fault(self, fault: Close) -> None:
-        if fault.code == _NO_FRAME:
-            self._door.drop()
-            return
-        self._unsent.clear()
-        self._unsent.append(Ended(fault.code, fault.reason))
-        self._something.set()
 
-    async def _goodbye(self, end: Ended) -> None:
-        self._ending = True
-        if end.code == _NO_CODE:
-            # A close frame without payload, which aiohttp has no public way to send.
-            assert self._socket._writer is not None
-            await self._socket._writer.send_frame(b"", WSMsgType.CLOSE)
-            return
-        closing = self._socket.close(code=end.code, message=end.reason.encode())
-        try:
-            await asyncio.wait_for(closing, CLOSE_SECONDS)
-        except TimeoutError:
-            return
+def _seconds_of(message: bytes | str) -> float:
+    return len(message) / SAMPLE_RATE if isinstance(message, bytes) else 0.0

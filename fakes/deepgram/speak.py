@@ -1,4 +1,4 @@
-"""Speech on request: what ``/v1/speak`` is asked for and what it answers; no socket.
+"""Speech on request: what ``/v1/speak`` and ``/v2/speak`` are asked for; no socket.
 
 Every piece of text becomes an utterance with a number of its own, which its frames
 carry (https://developers.deepgram.com/reference/text-to-speech/speak-request).
@@ -6,202 +6,152 @@ carry (https://developers.deepgram.com/reference/text-to-speech/speak-request).
 
 from __future__ import annotations
 
-import json
-import struct
+import re
 from collections.abc import Callable
 from typing import NamedTuple
 
 from fakes.deepgram.errors import Refusal
-from fakes.deepgram.query import Pairs, boolean
+from fakes.deepgram.parameters import Pairs, boolean
 from fakes.deepgram.settings import DeepgramSettings
+from fakes.deepgram.speech_form import SpeechForm, read_form
 from fakes.speech import Speaker, Speech, sentences, speak
-from voiceutils import mulaw
 from voiceutils.errors import SettingError
-from voiceutils.mulaw import SAMPLE_RATE
 
-__all__ = [
-    "SpeakQuery",
-    "model_headers",
-    "parse_speak",
-    "read_body",
-    "say",
-    "wav_header",
-]
+__all__ = ["SpeakQuery", "model_uuid", "parse_speak", "problem_of_speed", "say"]
 
 MODEL_VERSION = "2025-04-07.0"
 _KNOWN_UUIDS = {"aura-2-thalia-en": "0bb159e1-5c0a-48fb-aa29-ed7c0401f116"}
 _OTHER_UUID = "ecb76e9d-f2db-4127-8060-79b05590d22f"
-_RATES = {
-    "linear16": (8000, 16000, 24000, 32000, 48000),
-    "mulaw": (8000, 16000),
-    "alaw": (8000, 16000),
-}
-_DEFAULT_RATES = {"linear16": 24000, "mulaw": 8000, "alaw": 8000}
-_UNMADE = ("mp3", "opus", "flac", "aac", "alaw")  # real encodings that we cannot make
-_WAV_FORMATS = {"linear16": 1, "mulaw": 7}
+_STREAMED = ("model", "encoding", "sample_rate", "speed", "tag", "mip_opt_out")
 _PARAMETERS = {
-    "model", "encoding", "container", "sample_rate", "bit_rate", "speed", "callback",
-    "callback_method", "tag", "mip_opt_out", "extra",
+    ("v1", True): {*_STREAMED, "container", "extra"},
+    ("v2", True): {*_STREAMED, "expressivity"},
+    ("v1", False): {
+        *_STREAMED, "container", "bit_rate", "callback", "callback_method", "extra",
+    },
+    ("v2", False): {
+        *_STREAMED, "container", "bit_rate", "callback", "callback_method", "priority",
+        "expressivity",
+    },
 }  # fmt: skip
+_VOICES = {
+    "v1": re.compile(r"aura(-2)?-[a-z]+-[a-z]{2}(-[a-z]{2})?"),
+    "v2": re.compile(r"flux-[a-z]+-[a-z]{2}(-[a-z]{2})?"),
+}
+_AURA_SPEEDS = (0.7, 1.5)
+_FLUX_SPEEDS = (0.5, 1.5)
+_FLUX_STEPS = 20  # to one
+_NUMBER = re.compile(r"-?[0-9]{1,6}(\.[0-9]{1,9})?")
 
 
 class SpeakQuery(NamedTuple):
-    """What form of speech a client asked for."""
+    """What speech a client asked for."""
 
     model: str = "aura-asteria-en"
-    encoding: str = "mulaw"
-    sample_rate: int = SAMPLE_RATE
-    wav: bool = False
+    form: SpeechForm = SpeechForm()
+    speed: float = 1.0
+    speed_given: bool = False
     tag: str = ""
-
-    @property
-    def content_type(self) -> str:
-        """The media type of the response."""
-        if self.wav:
-            return "audio/wav"
-        name = "l16" if self.encoding == "linear16" else self.encoding
-        return f"audio/{name};rate={self.sample_rate}"
-
-    @property
-    def bytes_a_second(self) -> int:
-        """How much audio plays in a second."""
-        return self.sample_rate * (2 if self.encoding == "linear16" else 1)
-
-    def convert(self, audio: bytes) -> bytes:
-        """Return phone audio in the form asked for; samples are repeated."""
-        times = self.sample_rate // SAMPLE_RATE
-        if times > 1:
-            audio = bytes(byte for byte in audio for _ in range(times))
-        return mulaw.to_linear16(audio) if self.encoding == "linear16" else audio
+    callback: str = ""
+    callback_method: str = "POST"
 
 
-def _bad(message: str) -> Refusal:
-    return Refusal(400, "Bad Request", message)
-
-
-def parse_speak(pairs: Pairs, *, streaming: bool = False) -> SpeakQuery | Refusal:
+def parse_speak(
+    pairs: Pairs,
+    settings: DeepgramSettings,
+    *,
+    streaming: bool = False,
+    version: str = "v1",
+) -> SpeakQuery | Refusal:
     """Return the query, or the refusal that the service would answer with.
 
-    ``streaming`` is the WebSocket: default linear16, never a container, and unknown
-    parameters are refused. Encodings that the fake cannot make are refused, mp3 too,
-    which is the default of requests.
+    Args:
+        pairs: the query, in order, decoded.
+        settings: for the encoding of a request that names none.
+        streaming: the WebSocket: default linear16, never a container.
+        version: ``v1`` for Aura voices, ``v2`` for those of Flux.
     """
     given = dict(reversed(pairs))
-    problem = _problem_before_form(given)
+    flux = version == "v2"
+    problem = _problem_before_form(given, _PARAMETERS[version, streaming])
     if problem:
-        return _bad(problem)
+        return _bad(f"Failed to deserialize query parameters: {problem}")
+    if flux and "model" not in given:
+        return _bad("Failed to deserialize query parameters: missing field `model`")
     model = given.get("model", "aura-asteria-en")
-    encoding = given.get("encoding", "linear16" if streaming else "mp3")
-    if encoding in _UNMADE:
-        return _unsupported(
-            f"this fake does not make `encoding={encoding}`; "
-            "use `encoding=mulaw` or `encoding=linear16`"
-        )
-    rates = _RATES.get(encoding)
-    if rates is None:
-        text = f"encoding: unknown variant `{encoding}`"
-        return _bad(f"Failed to deserialize query parameters: {text}")
-    rate = given.get("sample_rate", str(_DEFAULT_RATES[encoding]))
-    container = given.get("container", "none" if streaming else "wav")
-    problem = ""
-    if rate not in map(str, rates):
-        problem = f"`sample_rate` must be {list(rates)} when `encoding={encoding}`"
-    elif "bit_rate" in given:
-        problem = f"`bit_rate` is not applicable when `encoding={encoding}`"
-    elif container not in (("none",) if streaming else ("none", "wav")):
-        problem = f"`container={container}` is invalid when `encoding={encoding}`"
-    if problem:
-        return _unsupported(problem)
-    wav, tag = container == "wav", given.get("tag", "")
-    return SpeakQuery(model, encoding, int(rate), wav, tag)
+    if not _VOICES[version].fullmatch(model):
+        text = "Bad Request: No such model/version combination found."
+        return Refusal(400, "Bad Request", text)
+    refusal = _refusal_of_voice(given, flux=flux)
+    if refusal is not None:
+        return refusal
+    default = "linear16" if streaming else settings.speak_default_encoding
+    form = read_form(given, default=default, streaming=streaming, flux=flux)
+    if isinstance(form, str):
+        return _bad(form)
+    callback = given.get("callback", "")
+    if callback and not re.fullmatch(r"https?://[^/\s]+(/\S*)?", callback):
+        return _bad("Invalid callback url.")
+    return SpeakQuery(
+        model,
+        form,
+        float(given.get("speed", 1)),
+        "speed" in given,
+        given.get("tag", ""),
+        callback,
+        given.get("callback_method", "POST"),
+    )
 
 
-def _problem_before_form(given: dict[str, str]) -> str:
-    unknown = sorted(set(given) - _PARAMETERS)
+def _problem_before_form(given: dict[str, str], known: set[str]) -> str:
+    unknown = sorted(set(given) - known)
     if unknown:
-        return f"Failed to deserialize query parameters: unknown field `{unknown[0]}`"
+        return f"unknown field `{unknown[0]}`"
     if boolean(given.get("mip_opt_out")) is None:
-        return "Failed to deserialize query parameters: mip_opt_out: not a boolean"
-    if not given.get("model", "aura").startswith("aura"):
-        return "Bad Request: No such model/version combination found."
+        return "mip_opt_out: not a boolean"
+    if given.get("callback_method", "POST") not in ("POST", "PUT"):
+        return "callback_method: expected `POST` or `PUT`"
+    if given.get("priority", "low") != "low":
+        return "priority: expected `low`"
+    for name in ("speed", "expressivity"):
+        if not _NUMBER.fullmatch(given.get(name, "1")):
+            return f"{name}: not a number"
     return ""
 
 
-def _unsupported(problem: str) -> Refusal:
-    return _bad(f"Unsupported audio format: {problem}")
+def _refusal_of_voice(given: dict[str, str], *, flux: bool) -> Refusal | None:
+    speed, expressivity = float(given.get("speed", 1)), given.get("expressivity", "0")
+    code, problem = problem_of_speed(speed, flux=flux)
+    if problem:
+        return Refusal(400, code if flux else "INVALID_QUERY_PARAMETER", problem)
+    if float(expressivity) % 1:
+        text = "'expressivity' must be a whole number"
+        return Refusal(400, "EXPRESSIVITY_INCREMENT_INVALID", text)
+    if not -2 <= float(expressivity) <= 2:
+        text = "'expressivity' must be between -2 and 2"
+        return Refusal(400, "EXPRESSIVITY_OUT_OF_RANGE", text)
+    return None
 
 
-def read_body(
-    body: bytes, content_type: str, settings: DeepgramSettings
-) -> str | Refusal:
-    """Return the text to say, or the refusal."""
-    kind = content_type.partition(";")[0].strip().lower()
-    if kind not in ("application/json", "text/plain"):
-        text = (
-            "`Content-Type` header is not supported. `Content-Type` must be either "
-            "`text/plain` or `application/json`."
-        )
-        return Refusal(415, "UNSUPPORTED_MEDIA_TYPE", text)
-    try:
-        said = body.decode()
-    except UnicodeDecodeError:
-        return Refusal(400, "PAYLOAD_ERROR", "Failed to decode payload as UTF-8.")
-    if kind == "application/json":
-        text_or_refusal = _text_of_json(said)
-        if isinstance(text_or_refusal, Refusal):
-            return text_or_refusal
-        said = text_or_refusal
-    if not said.strip():
-        return _bad("Input text contains no characters.")
-    if len(said) > settings.text_limit:
-        limit = f"Input text exceeds maximum character limit of {settings.text_limit}."
-        return Refusal(settings.text_too_long_status, "Payload Too Large", limit)
-    return said
+def problem_of_speed(speed: float, *, flux: bool) -> tuple[str, str]:
+    """Return the code and the sentence about a speed, or two empty strings."""
+    low, high = _FLUX_SPEEDS if flux else _AURA_SPEEDS
+    if not low <= speed <= high:
+        return "SPEED_OUT_OF_RANGE", f"'speed' must be between {low} and {high}"
+    steps = speed * _FLUX_STEPS
+    if flux and abs(steps - round(steps)) > 1e-6:
+        text = "'speed' must be provided in increments of 0.05"
+        return "SPEED_INCREMENT_INVALID", text
+    return "", ""
 
 
-def _text_of_json(body: str) -> str | Refusal:
-    try:
-        content = json.loads(body)
-    except ValueError:
-        content = None
-    if not isinstance(content, dict) or not isinstance(content.get("text"), str):
-        text = (
-            "Failed to deserialize JSON payload. Please specify exactly one of `text` "
-            "or `url` in the JSON body."
-        )
-        return Refusal(400, "PAYLOAD_ERROR", text)
-    said: str = content["text"]
-    return said
+def _bad(message: str) -> Refusal:
+    return Refusal(400, "INVALID_QUERY_PARAMETER", message)
 
 
 def model_uuid(model: str) -> str:
     """Return the identity of a voice."""
     return _KNOWN_UUIDS.get(model, _OTHER_UUID)
-
-
-def model_headers(query: SpeakQuery, text: str, request_id: str) -> dict[str, str]:
-    """Return the headers of a successful response, without ``date``."""
-    return {
-        "content-type": query.content_type,
-        "dg-model-name": query.model,
-        "dg-model-uuid": model_uuid(query.model),
-        "dg-char-count": str(len(text)),
-        "dg-request-id": request_id,
-    }
-
-
-def wav_header(query: SpeakQuery) -> bytes:
-    """Return the header of a WAV stream whose length is not known yet."""
-    width = 2 if query.encoding == "linear16" else 1
-    rate = query.sample_rate
-    form = struct.pack(
-        "<HHIIHH", _WAV_FORMATS[query.encoding], 1, rate, rate * width, width, 8 * width
-    )
-    unknown = b"\xff\xff\xff\x7f"
-    return (
-        b"RIFF" + unknown + b"WAVEfmt " + struct.pack("<I", 16) + form
-        + b"data" + unknown
-    )  # fmt: skip
 
 
 def say(text: str, new_number: Callable[[], int]) -> list[tuple[int, Speech]]:

@@ -9,16 +9,21 @@ seconds, and whoever drives a core calls :meth:`Core.on_timer` when
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple, Protocol, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 from fakes.deepgram.errors import Refusal
 from fakes.deepgram.outbox import Outgoing
 from fakes.deepgram.query import Pairs
 from fakes.deepgram.settings import DeepgramSettings
+from fakes.delays import DelayModel, sampler
 from fakes.faults import Fault, Nothing
 from fakes.speech import FrameCode
 
-__all__ = ["Core", "Opener", "Opening"]
+__all__ = ["Core", "HearsPings", "Opener", "Opening"]
+
+
+def _unnoted(text: str) -> None:
+    """Let it pass."""
 
 
 class Opening(NamedTuple):
@@ -32,6 +37,8 @@ class Opening(NamedTuple):
         now: when it was let in.
         new_number: gives each utterance made its number.
         fault: what this connection meets; a core heeds those of its own concern.
+        number: of the attempt; with the seed it decides the delays.
+        note: takes what is odd about a client but no reason to refuse it.
     """
 
     pairs: Pairs
@@ -41,6 +48,12 @@ class Opening(NamedTuple):
     now: float
     new_number: Callable[[], int]
     fault: Fault = Nothing()
+    number: int = 0
+    note: Callable[[str], None] = _unnoted
+
+    def delays(self, model: DelayModel, what: str) -> Callable[[], float]:
+        """Return the source of one kind of delay on this connection."""
+        return sampler(model, self.settings.seed, self.number, what)
 
 
 class Core(Protocol):
@@ -64,6 +77,14 @@ class Core(Protocol):
 
     def on_timer(self, now: float) -> None:
         """Let time pass; harmless when it is early."""
+
+
+@runtime_checkable
+class HearsPings(Protocol):
+    """A core to which pings and pongs of the client count as signs of life."""
+
+    def pinged(self, now: float) -> None:
+        """Take note of a ping or pong."""
 
 
 Opener: TypeAlias = Callable[[Opening], Core | Refusal]

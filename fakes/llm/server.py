@@ -6,11 +6,15 @@ import asyncio
 import json
 import time
 import uuid
+from collections.abc import Callable
 
 import msgspec
 from aiohttp import ClientConnectionResetError, web
 
-from fakes.faults import FaultDesk, Refuse, Trickle
+from fakes.delays import DelayModel, sampler
+from fakes.fault_desk import FaultDesk
+from fakes.fault_rules import Visitor
+from fakes.faults import Refuse, Trickle
 from fakes.faulty import Door
 from fakes.ledger import Ledger
 from fakes.llm.chat import (
@@ -33,14 +37,17 @@ class ModelSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Settings of the fake model; times in seconds.
 
     Attributes:
-        first_token_delay: from the request to the first token.
+        first_token_delay: from the request to the first token; a number or a
+            distribution, here and below.
         token_delay: from token to token.
         keys: API keys to accept; empty accepts any.
+        seed: of the delays that are distributions.
     """
 
-    first_token_delay: float = 0.2
-    token_delay: float = 0.008
+    first_token_delay: DelayModel = 0.2
+    token_delay: DelayModel = 0.008
     keys: frozenset[str] = frozenset()
+    seed: int = 0
 
 
 class ModelServer:
@@ -83,7 +90,16 @@ class ModelServer:
         asked = read_request(body)
         group = (asked.user or "") if isinstance(asked, Request) else ""
         attempt = self._ledger.knock("chat", group, now)
-        door = Door(self._ledger, attempt, self._desk.next("chat", group), http)
+        sockname = http.get_extra_info("sockname")
+        visitor = Visitor(
+            "chat",
+            group,
+            prefix=http.path.partition("/v1/")[0].strip("/"),
+            query=list(http.query.items()),
+            keys=(_key(http),),
+            port=sockname[1] if sockname else 0,
+        )
+        door = Door(self._ledger, attempt, self._desk.meet(visitor, attempt), http)
         try:
             await door.wait()
         except asyncio.CancelledError:
@@ -103,8 +119,7 @@ class ModelServer:
         if isinstance(door.fault, Refuse):
             door.fire_now()
             return error_for_status(door.fault.status)
-        key = http.headers.get("authorization", "").partition(" ")[2].strip()
-        if self._settings.keys and key not in self._settings.keys:
+        if self._settings.keys and _key(http) not in self._settings.keys:
             return error_for_status(401)
         return asked if isinstance(asked, ChatError) else None
 
@@ -117,10 +132,11 @@ class ModelServer:
         words = sum(len(message.text.split()) for message in asked.messages)
         identity = f"chatcmpl-{uuid.uuid4().hex[:29]}"
         reply = Reply(identity, int(time.time()), asked.model, attempt.reply, words)
+        await door.answer()
         door.accept()
-        pause = self._settings.token_delay
+        pause = self._delays(door, self._settings.token_delay, "token")
         if isinstance(door.fault, Trickle):
-            pause = door.fault.seconds
+            pause = sampler(door.fault.seconds)
             door.fire_now()
         complete = False
         try:
@@ -129,7 +145,7 @@ class ModelServer:
                     usage = _wants_usage(body)
                     answer = await self._stream(door, reply, pause, usage=usage)
                 else:
-                    seconds = pause * len(reply.tokens)
+                    seconds = sum(pause() for _ in reply.tokens)
                     await self._first(door, seconds)
                     answer = _json_bytes(reply.body())
                 complete = True
@@ -139,14 +155,18 @@ class ModelServer:
         finally:
             door.end("fake" if complete else "client", aborted=not complete)
 
+    def _delays(self, door: Door, model: DelayModel, what: str) -> Callable[[], float]:
+        return sampler(model, self._settings.seed, door.attempt.id, what)
+
     async def _first(self, door: Door, seconds: float = 0.0) -> None:
-        await asyncio.sleep(self._settings.first_token_delay + seconds)
+        first = self._delays(door, self._settings.first_token_delay, "first token")
+        await asyncio.sleep(first() + seconds)
         if door.silent:
             await door.hold()
         door.attempt.first_answer_at = time.monotonic()
 
     async def _stream(
-        self, door: Door, reply: Reply, pause: float, *, usage: bool
+        self, door: Door, reply: Reply, pause: Callable[[], float], *, usage: bool
     ) -> web.StreamResponse:
         headers = {
             "content-type": "text/event-stream; charset=utf-8",
@@ -163,9 +183,14 @@ class ModelServer:
                 await door.hold()
             await response.write(event.encode())
             door.attempt.messages += 1
-            due += pause
+            door.sent()
+            due += pause()
         await response.write_eof()
         return response
+
+
+def _key(http: web.Request) -> str:
+    return http.headers.get("authorization", "").partition(" ")[2].strip()
 
 
 def _wants_usage(body: bytes) -> bool:

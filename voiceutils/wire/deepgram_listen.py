@@ -17,6 +17,10 @@ __all__ = [
     "Channel",
     "CloseStream",
     "Configure",
+    "ConfigureFailure",
+    "ConfigureSuccess",
+    "DiarizeInfo",
+    "Entity",
     "Finalize",
     "FromClient",
     "FromListen",
@@ -24,9 +28,13 @@ __all__ = [
     "ListenError",
     "Metadata",
     "ModelInfo",
+    "QueryWarning",
     "Results",
     "ResultsMetadata",
+    "SearchHit",
+    "SearchResult",
     "SpeechStarted",
+    "Sync",
     "UtteranceEnd",
     "Word",
     "decode_from_client",
@@ -43,13 +51,18 @@ class _Message(msgspec.Struct, frozen=True, tag_field="type"):
 
 
 class Word(msgspec.Struct, frozen=True, omit_defaults=True):
-    """``punctuated_word`` only with punctuate or smart_format."""
+    """``punctuated_word`` only with punctuate or smart_format.
+
+    ``language`` comes with ``language=multi``, ``speaker`` with diarization.
+    """
 
     word: str
     start: float
     end: float
     confidence: float
+    language: str | None = None
     punctuated_word: str | None = None
+    speaker: int | None = None
 
 
 class Alternative(msgspec.Struct, frozen=True):
@@ -57,13 +70,32 @@ class Alternative(msgspec.Struct, frozen=True):
 
     transcript: str = ""
     confidence: float = 0.0
+    languages: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
+    languages_hinted: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
     words: tuple[Word, ...] = ()
 
 
+class SearchHit(msgspec.Struct, frozen=True):
+    """Where a term was said."""
+
+    confidence: float
+    start: float
+    end: float
+    snippet: str
+
+
+class SearchResult(msgspec.Struct, frozen=True):
+    """Where one term of the query was said."""
+
+    query: str
+    hits: tuple[SearchHit, ...]
+
+
 class Channel(msgspec.Struct, frozen=True):
-    """In practice one alternative."""
+    """In practice one alternative; ``search`` for the terms that were asked for."""
 
     alternatives: tuple[Alternative, ...]
+    search: tuple[SearchResult, ...] | msgspec.UnsetType = msgspec.UNSET
 
 
 class ModelInfo(msgspec.Struct, frozen=True):
@@ -74,12 +106,31 @@ class ModelInfo(msgspec.Struct, frozen=True):
     arch: str
 
 
+class DiarizeInfo(msgspec.Struct, frozen=True):
+    """Which model told the speakers apart."""
+
+    model_uuid: str
+    arch: str
+
+
+class Entity(msgspec.Struct, frozen=True):
+    """A name, number or date; ``end_word`` is the number of the word after it."""
+
+    label: str
+    value: str
+    raw_value: str
+    confidence: float
+    start_word: int
+    end_word: int
+
+
 class ResultsMetadata(msgspec.Struct, frozen=True):
     """Which request and model a result belongs to; ``extra`` is the query's, back."""
 
     request_id: str
     model_info: ModelInfo
     model_uuid: str
+    diarize_info: DiarizeInfo | msgspec.UnsetType = msgspec.UNSET
     extra: dict[str, str] | msgspec.UnsetType = msgspec.UNSET
 
 
@@ -97,6 +148,7 @@ class Results(_Message, frozen=True, kw_only=True, tag="Results"):
     channel: Channel
     metadata: ResultsMetadata | None = None
     from_finalize: bool = False
+    entities: tuple[Entity, ...] | msgspec.UnsetType = msgspec.UNSET
 
     @property
     def transcript(self) -> str:
@@ -119,6 +171,14 @@ class UtteranceEnd(_Message, frozen=True, tag="UtteranceEnd"):
     last_word_end: float
 
 
+class QueryWarning(msgspec.Struct, frozen=True):
+    """What of the query the service would rather not have."""
+
+    parameter: str
+    type: str
+    message: str
+
+
 class Metadata(_Message, frozen=True, kw_only=True, tag="Metadata"):
     """The epilogue: once, after CloseStream, before the close frame.
 
@@ -134,14 +194,34 @@ class Metadata(_Message, frozen=True, kw_only=True, tag="Metadata"):
     models: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
     model_info: dict[str, ModelInfo] | msgspec.UnsetType = msgspec.UNSET
     extra: dict[str, str] | msgspec.UnsetType = msgspec.UNSET
+    warnings: tuple[QueryWarning, ...] | msgspec.UnsetType = msgspec.UNSET
 
 
 class ListenError(_Message, frozen=True, tag="Error"):
-    """A problem; the stream goes on unless ``variant`` is Closing."""
+    """A problem; the stream goes on unless ``variant`` is Closing.
+
+    ``code`` comes before a close, ``message`` is the text that was not understood.
+    """
 
     variant: str = ""
+    code: str | msgspec.UnsetType = msgspec.UNSET
     description: str = ""
-    message: str = ""
+    message: str | msgspec.UnsetType = msgspec.UNSET
+
+
+class ConfigureSuccess(_Message, frozen=True, tag="ConfigureSuccess"):
+    """The change holds from here on; ``keyterms`` when they were replaced."""
+
+    request_id: str
+    keyterms: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
+
+
+class ConfigureFailure(_Message, frozen=True, tag="ConfigureFailure"):
+    """The change was refused; everything is as it was."""
+
+    request_id: str
+    code: str
+    description: str
 
 
 # --- client to Deepgram ----------------------------------------------------------
@@ -162,14 +242,29 @@ class CloseStream(_Message, frozen=True, tag="CloseStream"):
 
 
 class Configure(_Message, frozen=True, omit_defaults=True, tag="Configure"):
-    """Changes key terms in mid-stream."""
+    """Changes key terms and features in mid-stream; each key may be left out."""
 
     keyterms: tuple[str, ...] | None = None
     features: dict[str, bool] | None = None
 
 
-FromListen: TypeAlias = Results | SpeechStarted | UtteranceEnd | Metadata | ListenError
-FromClient: TypeAlias = KeepAlive | Finalize | CloseStream | Configure
+class Sync(_Message, frozen=True, tag="Sync"):
+    """Comes back as it is, in its place among the messages. Both ways."""
+
+    id: int
+
+
+FromListen: TypeAlias = (
+    Results
+    | SpeechStarted
+    | UtteranceEnd
+    | Metadata
+    | ListenError
+    | ConfigureSuccess
+    | ConfigureFailure
+    | Sync
+)
+FromClient: TypeAlias = KeepAlive | Finalize | CloseStream | Configure | Sync
 
 _from_listen: Codec[FromListen] = Codec(FromListen, "type")
 _from_client: Codec[FromClient] = Codec(FromClient, "type")

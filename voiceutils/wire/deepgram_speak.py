@@ -24,6 +24,7 @@ __all__ = [
     "Metadata",
     "Speak",
     "SpeakWarning",
+    "SpeakWarningOfSchema",
     "decode_from_client",
     "decode_from_speak",
 ]
@@ -59,6 +60,13 @@ class SpeakWarning(_Message, frozen=True, tag="Warning"):
 
     warn_code: str
     warn_msg: str
+
+
+class SpeakWarningOfSchema(_Message, frozen=True, tag="Warning"):
+    """The same as the published schema writes it; the live service does not."""
+
+    description: str
+    code: str
 
 
 class Speak(_Message, frozen=True, tag="Speak"):

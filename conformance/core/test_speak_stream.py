@@ -1,38 +1,39 @@
-"""The fake speech service: queries, bodies, and the WebSocket in virtual time."""
+"""Streaming speech, WebSocket /v1/speak, in virtual time."""
 
 from __future__ import annotations
 
-import itertools
 import json
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from conformance.core._opening import opening
-from fakes.deepgram.errors import Refusal
-from fakes.deepgram.outbox import AudioPiece, Ended, Said, UtteranceCut
-from fakes.deepgram.settings import DeepgramSettings
-from fakes.deepgram.speak import (
-    SpeakQuery,
-    parse_speak,
-    read_body,
-    say,
-    wav_header,
+from fakes.deepgram.outbox import (
+    AudioPiece,
+    Ended,
+    Outgoing,
+    Said,
+    UtteranceBegun,
+    UtteranceCut,
 )
+from fakes.deepgram.settings import DeepgramSettings
+from fakes.deepgram.speak import SpeakQuery
 from fakes.deepgram.speak_stream import Speaking
+from fakes.deepgram.speech_form import SpeechForm
 from fakes.faults import EmptyAudio, Fault, Trickle
 from fakes.speech import CodedFrame, FrameReader, Speaker, WordsHeard
-from voiceutils.mulaw import to_linear16
 
 TEXT = "Hello, you have reached the busy hour line."
 SETTINGS = DeepgramSettings()
 
 
 def speaking(
-    settings: DeepgramSettings = SETTINGS, fault: Fault | None = None
+    options: DeepgramSettings = SETTINGS, fault: Fault | None = None
 ) -> Speaking:
     """Return a connection opened at 0.0."""
-    return Speaking(SpeakQuery("aura-2-thalia-en"), opening(settings, fault=fault))
+    return Speaking(SpeakQuery("aura-2-thalia-en"), opening(options, fault=fault))
 
 
 def command(kind: str, **fields: str) -> str:
@@ -155,7 +156,7 @@ def test_flush_twenty_one_is_only_warned_about() -> None:
 
 def test_warning_keys_of_the_schema_are_a_setting() -> None:
     """The published schema calls them code and description."""
-    core = speaking(settings=DeepgramSettings(flush_limit=0, warning_keys="spec"))
+    core = speaking(DeepgramSettings(flush_limit=0, warning_keys="spec"))
     core.receive(command("Flush"), 0.0)
 
     assert set(texts(core)[-1]) == {"type", "code", "description"}
@@ -168,6 +169,7 @@ def test_warning_keys_of_the_schema_are_a_setting() -> None:
         ("junk", 1008, "DATA-0000"),
         ('{"type":"KeepAlive"}', 1008, "DATA-0000"),
         (command("Speak", text="x" * 2001), 1009, "BIG-0001"),
+        (command("Speak", text="x" * 70_000), 1009, "BIG-0000"),
     ],
 )
 def test_violations_close_with_distinct_codes(
@@ -225,88 +227,145 @@ def test_empty_audio_fault_is_flushed_without_audio() -> None:
     assert flushed["type"] == "Flushed"
 
 
-# --- requests ------------------------------------------------------------------------
+def test_text_is_put_together_as_it_comes() -> None:
+    """Tokens of a language model need no blanks between them."""
+    core = speaking()
+    for token in ("Hel", "lo, you have", " reached", " us."):
+        core.receive(command("Speak", text=token), 0.0)
+    core.receive(command("Flush"), 0.0)
+    begun = [item for item in core.take() if isinstance(item, UtteranceBegun)]
+
+    assert [item.speech.text for item in begun] == ["Hello, you have reached us."]
 
 
-def query_of(text: str, *, streaming: bool = False) -> SpeakQuery | Refusal:
-    """Return how a query is read."""
-    parts = (part.partition("=") for part in text.split("&"))
-    return parse_speak([(key, value) for key, _, value in parts], streaming=streaming)
+def test_whole_sentences_may_sound_before_flush() -> None:
+    """By setting; the rest waits for its Flush, and Flushed for all of the audio."""
+    core = speaking(DeepgramSettings(speak_before_flush=True))
+    core.receive(command("Speak", text="Hello there. How are"), 0.0)
+    core.on_timer(9.0)
+    early = [item for item in core.take() if isinstance(item, UtteranceBegun)]
+    core.receive(command("Speak", text=" you?"), 9.0)
+    core.receive(command("Flush"), 9.0)
+    core.on_timer(19.0)
+    late = core.take()
+
+    assert [item.speech.text for item in early] == ["Hello there."]
+    begun = [item for item in late if isinstance(item, UtteranceBegun)]
+    assert [item.speech.text for item in begun] == ["How are you?"]
+    assert isinstance(late[-1], Said)
 
 
-@pytest.mark.parametrize(
-    ("query", "problem"),
-    [
-        ("encoding=mp3", "does not make `encoding=mp3`"),
-        ("encoding=mulaw&sample_rate=44100", "`sample_rate` must be [8000, 16000]"),
-        ("encoding=mulaw&container=ogg", "`container=ogg` is invalid"),
-        ("encoding=mulaw&bit_rate=1", "`bit_rate` is not applicable"),
-        ("encoding=mulaw&model=x", "No such model/version combination found."),
-        ("encoding=mulaw&colour=red", "Failed to deserialize query parameters"),
-    ],
+def test_close_cuts_or_drains_by_setting() -> None:
+    """Audio of a Flush is cut by Close, unless it is let come to its end."""
+    for drains in (False, True):
+        core = speaking(DeepgramSettings(speak_close_drains=drains))
+        core.receive(command("Speak", text=TEXT), 0.0)
+        core.receive(command("Flush"), 0.0)
+        core.receive(command("Close"), 0.0)
+        core.on_timer(30.0)
+        said = core.take()
+        assert said[-1] == Ended(1000, "")
+        assert any(isinstance(item, UtteranceCut) for item in said) != drains
+        assert any("Flushed" in i.text for i in said if isinstance(i, Said)) == drains
+
+
+def test_utterance_whose_rest_is_in_flight_is_not_cut() -> None:
+    """A Clear that comes too late to stop anything cuts nothing."""
+    core = speaking(DeepgramSettings(in_flight_on_clear=2))
+    core.receive(command("Speak", text=TEXT), 0.0)
+    core.receive(command("Flush"), 0.0)
+    (begun,) = [item for item in core.take() if isinstance(item, UtteranceBegun)]
+    core.on_timer(0.1 + begun.speech.seconds / 10 - 0.03)
+    core.receive(command("Clear"), 0.1 + begun.speech.seconds / 10 - 0.03)
+    said = [begun, *core.take()]
+
+    check_audio(said, SpeechForm())
+    assert not any(isinstance(item, UtteranceCut) for item in said)
+
+
+SPOKEN = {TEXT, "Goodbye.", "...", "", "Hello there. How are you? I am"}
+clients = st.lists(
+    st.one_of(
+        st.sampled_from(
+            [
+                *(command("Speak", text=text) for text in sorted(SPOKEN)),
+                command("Flush"),
+                command("Flush"),
+                command("Clear"),
+                command("Close"),
+                command("KeepAlive"),
+                "junk",
+                b"audio",
+            ]
+        ),
+        st.floats(0, 3),
+        st.just(100.0),
+    ),
+    max_size=30,
 )
-def test_speak_query_is_read_strictly(query: str, problem: str) -> None:
-    """Wrong forms are refused with 400 and a sentence that names them."""
-    refusal = query_of(query)
-
-    assert isinstance(refusal, Refusal)
-    assert refusal.status == 400
-    assert problem in refusal.message
 
 
-def test_container_is_wav_unless_none() -> None:
-    """Mu-law comes in a WAV file unless container=none; never on the WebSocket."""
-    wav, raw = query_of("encoding=mulaw"), query_of("encoding=mulaw&container=none")
-    stream = query_of("encoding=mulaw&container=none", streaming=True)
-
-    assert isinstance(wav, SpeakQuery)
-    assert isinstance(raw, SpeakQuery)
-    assert isinstance(stream, SpeakQuery)
-    assert (wav.content_type, raw.content_type) == (
-        "audio/wav",
-        "audio/mulaw;rate=8000",
-    )
-    assert not stream.wav
-    assert wav_header(wav).startswith(b"RIFF")
-    assert len(wav_header(wav)) == 44
-
-
-@pytest.mark.parametrize(
-    ("body", "kind", "status", "message"),
-    [
-        (b'{"text":""}', "application/json", 400, "Input text contains no characters."),
-        (b"{}", "application/json", 400, "exactly one of `text` or `url`"),
-        (b"no", "application/json", 400, "exactly one of `text` or `url`"),
-        (b"\xff", "text/plain", 400, "Failed to decode payload as UTF-8."),
-        (b"x", "audio/wav", 415, "`Content-Type` header is not supported."),
-        (b"x" * 2001, "text/plain", 413, "maximum character limit of 2000."),
-    ],
+@given(
+    clients,
+    st.sampled_from(
+        [
+            SETTINGS,
+            DeepgramSettings(flush_limit=2, in_flight_on_clear=3),
+            DeepgramSettings(speak_before_flush=True, speak_close_drains=True),
+        ]
+    ),
+    st.sampled_from(["linear16", "mulaw", "alaw"]),
 )
-def test_wrong_bodies_are_refused(
-    body: bytes, kind: str, status: int, message: str
+@settings(deadline=None, max_examples=80)
+def test_whatever_a_client_does(
+    client: list[str | bytes | float], options: DeepgramSettings, encoding: str
 ) -> None:
-    """Each wrong body has its documented status and sentence."""
-    refusal = read_body(body, kind, SETTINGS)
+    """Every byte made is sent or cut once, ids have no gap."""
+    form = SpeechForm(encoding, 8000)
+    core = Speaking(SpeakQuery("aura-2-thalia-en", form), opening(options))
+    now, said, orders = 0.0, list[Outgoing](), list[str]()
+    for step in client:
+        if isinstance(step, float):
+            now += step
+        else:
+            orders += [step] if isinstance(step, str) and not core.ended else []
+            core.receive(step, now)
+        core.on_timer(now)
+        said += core.take()
+        assert (core.next_timer() is None) == core.ended
+    core.on_timer(now + 4000)
+    said += core.take()
 
-    assert isinstance(refusal, Refusal)
-    assert refusal.status == status
-    assert message in refusal.message
+    assert core.ended
+    assert isinstance(said[-1], Ended)
+    check_audio(said, form)
+    told = [json.loads(item.text) for item in said if isinstance(item, Said)]
+    numbers = [message["sequence_id"] for message in told if "sequence_id" in message]
+    assert len(set(numbers)) == len(numbers)
+    if not any(isinstance(item, UtteranceCut) for item in said):
+        assert numbers == list(range(len(numbers)))
+    kinds = [message["type"] for message in told]
+    flushes = [order for order in orders if "Flush" in order]
+    assert kinds.count("Flushed") + kinds.count("Warning") <= len(flushes)
 
 
-def test_long_text_becomes_several_utterances() -> None:
-    """What does not fit into one utterance is spoken sentence by sentence."""
-    text = " ".join([TEXT] * 20)
-    spoken = say(text, itertools.count(1).__next__)
-
-    assert len(spoken) > 1
-    assert len({number for number, _ in spoken}) == len(spoken)
-    assert " ".join(speech.text for _, speech in spoken) == text
-
-
-def test_wider_linear16_repeats_samples() -> None:
-    """Linear16 at 24000 Hz is the phone audio with every sample three times."""
-    query = query_of("encoding=linear16&container=none")
-    assert isinstance(query, SpeakQuery)
-    assert query.content_type == "audio/l16;rate=24000"
-
-    assert query.convert(b"\x10\x20") == to_linear16(b"\x10\x10\x10\x20\x20\x20")
+def check_audio(said: list[Outgoing], form: SpeechForm) -> None:
+    """Check that each utterance was sent whole, or as far as its one cut."""
+    made: dict[int, bytes] = {}
+    sent: dict[int, bytes] = {}
+    cut: set[int] = set()
+    for item in said:
+        if isinstance(item, UtteranceBegun):
+            assert item.number not in made
+            made[item.number] = form.convert(item.speech.audio)
+            sent[item.number] = b""
+        elif isinstance(item, AudioPiece):
+            assert item.audio
+            assert item.utterance not in cut
+            sent[item.utterance] += item.audio
+        elif isinstance(item, UtteranceCut):
+            assert item.number not in cut
+            cut.add(item.number)
+    for number, audio in made.items():
+        assert audio.startswith(sent[number])
+        assert (sent[number] == audio) != (number in cut)

@@ -1,0 +1,1 @@
+"""Earlier majors of deepgram-sdk, each in an environment of its own."""

@@ -1,0 +1,1 @@
+"""Deepgram's Voice Agent, ``/v1/agent/converse``: hears, thinks and speaks."""
