@@ -24,7 +24,7 @@ from fakes.profiles import PROFILES
 from fakes.world import AgentProcess, WorldProcess
 from voiceutils.errors import DeadlineExceeded, NotConnected, VoiceError
 
-pytestmark = pytest.mark.judged("Deepgram: faults", by="curl")
+pytestmark = pytest.mark.judged("Command line, python -m fakes", by="curl")
 
 COMMAND = [sys.executable, "-m", "fakes"]
 ANY_PORT = [f"--{name}-port=0" for name in ("deepgram", "model", "control", "twilio")]

@@ -14,7 +14,7 @@ from fakes.faults import Refuse
 from fakes.world import World
 
 pytestmark = pytest.mark.judged(
-    "the control interface", by="aiohttp, websockets, httpx"
+    "Control interface, /__fakes", by="aiohttp, websockets, httpx"
 )
 
 LISTEN = "/v1/listen?model=nova-3&encoding=mulaw&sample_rate=8000"

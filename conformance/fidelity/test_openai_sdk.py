@@ -13,6 +13,8 @@ from fakes.fault_rules import Rule
 from fakes.faults import Refuse, Trickle
 from fakes.world import ModelSettings, World
 
+pytestmark = pytest.mark.judged("Model: chat completions", by="openai")
+
 QUESTION = "Where is my parcel?"
 ANSWER = "Your parcel left the depot today. It arrives tomorrow."
 

@@ -91,6 +91,7 @@ async def live_call(client: Any, agent: EchoAgent) -> str:
     return str(call.sid)
 
 
+@pytest.mark.judged("Twilio: media streams", by="Starlette")
 async def test_an_outbound_call_streams_is_transferred_and_hung_up(
     world: World, agent: EchoAgent
 ) -> None:
@@ -153,6 +154,7 @@ async def test_a_recording_is_made_listed_fetched_and_deleted(
     assert await inside(client.recordings.list) == []
 
 
+@pytest.mark.judged("Twilio: media streams", by="Starlette")
 async def test_a_stream_is_forked_and_stopped(world: World, agent: EchoAgent) -> None:
     """A unidirectional one, beside the one of the document."""
     client = client_of(world)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from conformance.fidelity.junk.storm import Process, storm
 from fakes.processes import WorldProcess
 
@@ -12,6 +14,7 @@ RATE = 100.0
 SECONDS = 5.0
 
 
+@pytest.mark.judged("Deepgram: handshakes and sockets", by="storm of junk")
 def test_junk_is_answered_as_the_service_would() -> None:
     """Every answer is one that the service gives; nothing crashes or stays open."""
     with WorldProcess() as world:
