@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from conformance._line import Line
 
 __all__ = [
+    "FEATURES",
     "INFO",
     "MUST",
     "SHOULD",
@@ -39,6 +40,17 @@ class Level(enum.StrEnum):
     INFO = "INFO"  # a figure, never a failure
 
 
+# What an agent may lack, as declared by ``--without``.
+FEATURES = {
+    "barge-in": "the caller can interrupt it",
+    "greeting": "it speaks first",
+    "keypad": "it answers what was keyed in",
+    "marks": "it asks to be told what has been played",
+    "memory": "the model is told of earlier turns",
+    "metrics": "GET /metrics tells what it measured; see conformance/README.md",
+    "signature": "it demands Twilio's signature when TWILIO_AUTH_TOKEN is set",
+}
+
 MUST, SHOULD, INFO = Level.MUST, Level.SHOULD, Level.INFO
 
 
@@ -54,6 +66,7 @@ class Case(NamedTuple):
     expect: str
     because: str
     body: Callable[[Line], Awaitable[None]]
+    needs: tuple[str, ...] = ()
 
     @property
     def chapter(self) -> int:
@@ -102,7 +115,12 @@ def registered() -> list[Case]:
 
 
 def case(
-    number: str, *, level: Level, source: str, mutants: tuple[str, ...] = ()
+    number: str,
+    *,
+    level: Level,
+    source: str,
+    mutants: tuple[str, ...] = (),
+    needs: tuple[str, ...] = (),
 ) -> Callable[[Callable[[Line], Awaitable[None]]], Callable[..., None]]:
     """Declare a numbered case; the decorated function becomes a pytest item.
 
@@ -111,6 +129,7 @@ def case(
         level: MUST, SHOULD or INFO.
         source: the public page that the requirement rests on.
         mutants: agents of ``conformance/mutants`` that this case must fail.
+        needs: the ``FEATURES`` without which it cannot be put to an agent.
 
     Raises:
         TypeError: when the declaration or the docstring is incomplete; at import, so
@@ -119,6 +138,9 @@ def case(
 
     def declare(body: Callable[[Line], Awaitable[None]]) -> Callable[..., None]:
         declared = _declared(body, number, level, source, mutants)
+        if unknown := set(needs) - set(FEATURES):
+            raise TypeError(f"case {number} needs unknown features: {sorted(unknown)}")
+        declared = declared._replace(needs=needs)
         previous = _cases.setdefault(number, declared)
         if _place(previous.body) != _place(body):
             raise TypeError(

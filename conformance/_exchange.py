@@ -9,14 +9,17 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Coroutine, Iterable
+from collections.abc import Coroutine, Iterable, Mapping
 from concurrent.futures import Future
 from typing import Any, NamedTuple, TypeVar
 
 import pytest
 
 from conformance._case import SHOULD, Case, CaseFailed, Level
+from conformance._figures import Figure
 from conformance._line import Line, Numbering, Unsupported
+from conformance._own_agent import Launch
+from conformance._report import Outcome, Status
 from fakes.twilio.dial import Reach
 from voiceutils.errors import DeadlineExceeded
 
@@ -50,6 +53,7 @@ class Verdict(NamedTuple):
     seconds: float
     lateness: float  # p99 of the frames sent, in seconds
     surprises: bool  # the agent under test failed, or a mutant passed
+    figures: tuple[Figure, ...] = ()
 
     @property
     def is_valid(self) -> bool:
@@ -66,6 +70,11 @@ class Exchange:
         strict: a missed SHOULD fails, as it does for our own agent.
         numbering: where calls take their numbers from.
         reach: detours and authority, for an agent under its public name.
+        launchers: how to start another process of an agent, by name.
+        without: features that the agent under test is declared to lack.
+
+    Attributes:
+        outcomes: of the cases judged so far, for the report.
     """
 
     def __init__(
@@ -76,7 +85,12 @@ class Exchange:
         strict: bool,
         numbering: Numbering,
         reach: Reach | None = None,
+        launchers: Mapping[str, Launch] | None = None,
+        without: frozenset[str] = frozenset(),
     ) -> None:
+        self.outcomes: list[Outcome] = []
+        self._launchers = dict(launchers or {})
+        self._without = without
         self.verdicts: dict[tuple[str, str], Verdict] = {}
         self._control = control
         self._agents = agents
@@ -108,7 +122,7 @@ class Exchange:
         A surprise while the phone itself was late is INVALID.
         """
         self.dial([pair])
-        verdict = self._futures[pair.case.number, pair.agent].result(timeout=600)
+        verdict = self._awaited(pair)
         if not verdict.is_valid:
             pytest.fail(
                 f"INVALID case {pair.case.number}: frames left {verdict.lateness:.3f} s"
@@ -120,18 +134,51 @@ class Exchange:
 
     def judge(self, case: Case) -> None:
         """Turn the verdict on the agent under test into a pytest outcome."""
-        failure = self.verdict(Pair(case, CLEAN)).failure
-        if failure is None:
-            return
-        if isinstance(failure, Unsupported):
+        pair = Pair(case, CLEAN)
+        self.dial([pair])
+        verdict = self._awaited(pair)
+        status = self._status(case, verdict)
+        self.outcomes.append(
+            Outcome.of(
+                case,
+                status,
+                verdict.failure,
+                verdict.seconds,
+                verdict.lateness,
+                verdict.figures,
+            )
+        )
+        failure = verdict.failure
+        if status is Status.INVALID:
+            self.verdict(pair)  # says so, and fails
+        elif status is Status.UNSUPPORTED:
             pytest.skip(f"UNSUPPORTED {failure}")
-        if case.level is Level.INFO and isinstance(failure, CaseFailed):
-            return
-        if case.level is SHOULD and not self._strict:
+        elif status is Status.NON_STRICT:
             pytest.xfail(f"NON-STRICT\n{failure}")
-        if isinstance(failure, CaseFailed):
+        elif status is Status.FAIL and isinstance(failure, CaseFailed):
             pytest.fail(str(failure), pytrace=False)
-        raise failure
+        elif status in (Status.FAIL, Status.ERROR):
+            assert failure is not None
+            raise failure
+
+    def _status(self, case: Case, verdict: Verdict) -> Status:
+        failure = verdict.failure
+        if failure is None:
+            return Status.INFO if case.level is Level.INFO else Status.PASS
+        if isinstance(failure, Unsupported):
+            return Status.UNSUPPORTED
+        if not verdict.is_valid:
+            return Status.INVALID
+        if not isinstance(failure, CaseFailed | DeadlineExceeded):
+            return Status.ERROR
+        if case.level is Level.INFO:
+            return Status.INFO
+        if case.level is SHOULD and not self._strict:
+            return Status.NON_STRICT
+        return Status.FAIL
+
+    def _awaited(self, pair: Pair) -> Verdict:
+        return self._futures[pair.case.number, pair.agent].result(timeout=600)
 
     def close(self) -> None:
         """End all calls and the loop."""
@@ -148,6 +195,10 @@ class Exchange:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _run(self, pair: Pair) -> Verdict:
+        lacking = sorted(self._without.intersection(pair.case.needs))
+        if lacking and pair.agent == CLEAN:
+            declared = Unsupported(f"declared with --without {','.join(lacking)}")
+            return Verdict(declared, 0.0, 0.0, surprises=False)
         async with self._lines:
             verdict = await self._put(pair)
             for _ in range(RUNS - 1):
@@ -163,7 +214,11 @@ class Exchange:
         began = time.monotonic()
         failure: Exception | None = None
         control, numbering, reach = self._control, self._numbering, self._reach
-        async with Line(case.number, address, control, numbering, reach=reach) as line:
+        launch = self._launchers.get(pair.agent)
+        async with Line(
+            case.number, address, control, numbering, reach=reach, launch=launch
+        ) as line:
+            line.greets = "greeting" not in self._without or pair.agent != CLEAN
             try:
                 async with asyncio.timeout(CASE_DEADLINE):
                     await case.body(line)
@@ -175,4 +230,5 @@ class Exchange:
         surprises = (failure is None) == (pair.agent != CLEAN)
         if isinstance(failure, Unsupported):
             surprises = False
-        return Verdict(failure, time.monotonic() - began, late, surprises)
+        figures = tuple(line.figures)
+        return Verdict(failure, time.monotonic() - began, late, surprises, figures)

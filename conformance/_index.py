@@ -46,8 +46,10 @@ def index(cases: Iterable[Case]) -> str:
             f"* Expect: {case.expect}",
             f"* Because: {case.because} ([source]({case.source}))",
             f"* Mutants that it fails: {mutants}",
-            "",
         ]
+        if case.needs:
+            lines.append(f"* Needs: {', '.join(case.needs)}")
+        lines.append("")
     return "\n".join(lines)
 
 

@@ -9,41 +9,35 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import time
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Self
 
-import httpx
-import msgspec
-
 from conformance._case import CaseFailed
+from conformance._figures import Figure
 from conformance._limits import SILENCE_LIMIT
 from conformance._meddler import Meddler, meddled, unchanged
+from conformance._own_agent import Launch, OwnAgent
+from conformance._records import Records, Unsupported
 from conformance._trace import timed_trace
 from conformance._wiretap import Wiretap
 from fakes.call_record import CallRecord
-from fakes.faults import Fault
-from fakes.ledger import Attempt, CallHeard, TurnHeard
 from fakes.speech import number_words
 from fakes.twilio.dial import Reach, fetch_twiml
 from fakes.twilio.phone import place_call
-from fakes.twilio.script import ConversationStep, HangUp, Say
+from fakes.twilio.script import AwaitGreeting, ConversationStep, HangUp, Pause, Say
+from fakes.twilio.stream_core import Settings
+from fakes.twilio.twiml import StreamOrder
 from fakes.twilio.webhook import CallLeg, voice_webhook
 from voiceutils.budget import LatencyHistogram
-from voiceutils.errors import DeadlineExceeded
 from voiceutils.mulaw import SAMPLE_RATE
 
 __all__ = ["Line", "Numbering", "Unsupported"]
 
 CALL_DEADLINE = 40.0
-CONTROL_DEADLINE = 5.0
-_POLL = 0.05
-
-
-class Unsupported(Exception):  # noqa: N818 - a verdict
-    """The agent lacks what a case needs; says what, and how to have it."""
+# Agents that start at once would make each other, and every call, late.
+_STARTS = asyncio.Semaphore(2)
 
 
 class Numbering:
@@ -61,14 +55,16 @@ class Numbering:
         return next(self._numbers)
 
 
-class Line:
+class Line(Records):
     """What a case function is given.
 
     Attributes:
         call: the caller's number; the audio carries it.
         call_sid: the group under which faults and attempts of the call are kept.
         record: the call's record once :meth:`talk` has returned.
+        greets: whether the agent speaks first; if it does not, no greeting is awaited.
         lateness: of every frame sent so far, on this line and those beside it.
+        figures: what the case has measured, whatever its verdict.
 
     Args:
         case: number of the case, for its failures.
@@ -77,6 +73,8 @@ class Line:
         numbering: where the caller's number comes from.
         lateness: shared with the line that this one is beside.
         reach: detours and authority, for an agent under its public name.
+        launch: starts another process of the same agent; None when it was started
+            by somebody else.
     """
 
     def __init__(
@@ -87,18 +85,19 @@ class Line:
         numbering: Numbering,
         lateness: LatencyHistogram | None = None,
         reach: Reach | None = None,
+        launch: Launch | None = None,
     ) -> None:
+        self._launch = launch
+        self.figures: list[Figure] = []
+        self.greets = True
         self._reach = reach or Reach()
-        self.call = numbering.take()
-        self.call_sid = f"CA{uuid.uuid4().hex}"
+        super().__init__(control, numbering.take(), f"CA{uuid.uuid4().hex}")
         self.agent = agent
         self.record: CallRecord | None = None
         self.lateness = LatencyHistogram() if lateness is None else lateness
         self._case = case
         self._control = control
         self._numbering = numbering
-        self._faulty: set[str] = set()
-        self._http = httpx.AsyncClient(base_url=control, timeout=CONTROL_DEADLINE)
 
     async def __aenter__(self) -> Self:
         """Lend the line to a case."""
@@ -110,37 +109,42 @@ class Line:
 
     def beside(self) -> Line:
         """Return another line to the same agent, with a caller of its own."""
-        return Line(
+        other = Line(
             self._case,
             self.agent,
             self._control,
             self._numbering,
             self.lateness,
             self._reach,
+            self._launch,
         )
+        other.greets = self.greets
+        return other
 
     # --- doing -------------------------------------------------------------------
 
-    async def fault(self, surface: str, *faults: Fault) -> None:
-        """Let the n-th attempt of this call on a surface meet the n-th fault."""
-        self._faulty.add(surface)
-        body = {"surface": surface, "group": self.call_sid, "faults": list(faults)}
-        answer = await self._http.post(
-            "/__fakes/faults", content=msgspec.json.encode(body)
-        )
-        answer.raise_for_status()
-
     async def talk(
-        self, *steps: ConversationStep, address: str | None = None
+        self,
+        *steps: ConversationStep,
+        address: str | None = None,
+        deadline: float = CALL_DEADLINE,
+        settings: Settings | None = None,
+        auth_token: str = "",
     ) -> CallRecord:
         """Place the call and return its record; ``address`` replaces the agent's."""
+        script = [
+            Pause(1.0) if isinstance(step, AwaitGreeting) and not self.greets else step
+            for step in steps
+        ]
         self.record = await place_call(
             address or self.agent,
-            steps,
+            script,
             call=self.call,
             call_sid=self.call_sid,
-            deadline=CALL_DEADLINE,
+            auth_token=auth_token,
+            deadline=deadline,
             patience=SILENCE_LIMIT,
+            settings=settings,
             connect=self._reach.via,
             authority=self._reach.authority,
         )
@@ -148,19 +152,58 @@ class Line:
         return self.record
 
     @asynccontextmanager
-    async def tapped(self, meddler: Meddler = unchanged) -> AsyncIterator[Wiretap]:
-        """Put a wiretap, and perhaps a meddler, into the media socket."""
+    async def own_agent(self, **env: str) -> AsyncIterator[OwnAgent]:
+        """Start another process of the agent; this line then leads to it.
+
+        Args:
+            env: further environment.
+
+        Raises:
+            Unsupported: somebody else has started the agent.
+        """
+        if self._launch is None:
+            raise Unsupported("a process of its own needs --agent-command")
+        process = self._launch(env)
+        agent = self.agent
+        async with _STARTS:
+            self.agent = await asyncio.to_thread(process.start)
+        try:
+            yield process
+        finally:
+            self.agent = agent
+            await asyncio.to_thread(process.stop)
+
+    @asynccontextmanager
+    async def tapped(
+        self, meddler: Meddler = unchanged, linger: float = 0.0
+    ) -> AsyncIterator[Wiretap]:
+        """Put a wiretap, and perhaps a meddler, into the media socket.
+
+        Args:
+            meddler: sees what goes to the agent.
+            linger: seconds for which the agent's socket outlives the phone's.
+        """
         media = await self._media_address()
-        async with meddled(media, meddler) as tap:
+        async with meddled(media, meddler, linger) as tap:
             yield tap
+
+    async def twiml(self) -> StreamOrder:
+        """Return what the voice webhook orders.
+
+        Raises:
+            Unsupported: the agent was named by its media socket.
+        """
+        if self.agent.startswith("ws"):
+            raise Unsupported("needs the address of the voice webhook")
+        leg = CallLeg.of(self.call, self.call_sid)
+        request = voice_webhook(self.agent, leg, auth_token="")
+        return await fetch_twiml(request, self._reach.via, self._reach.authority)
 
     async def _media_address(self) -> str:
         """Return the media socket; a webhook is asked for it."""
         if self.agent.startswith("ws"):
             return self.agent
-        leg = CallLeg.of(self.call, self.call_sid)
-        request = voice_webhook(self.agent, leg, auth_token="")
-        order = await fetch_twiml(request, self._reach.via, self._reach.authority)
+        order = await self.twiml()
         if not order.url.startswith("ws://"):
             raise Unsupported(f"tapping {order.url} needs an address with ws://")
         return order.url
@@ -175,35 +218,7 @@ class Line:
                 record.cause or record.outcome,
             )
 
-    # --- what the providers saw --------------------------------------------------
-
-    async def attempts(self, surface: str | None = None) -> list[Attempt]:
-        """Return this call's connections and requests, oldest first.
-
-        Raises:
-            Unsupported: a fault was set and the agent cannot be told apart from others.
-        """
-        answer = await self._http.get(f"/__fakes/ledger/groups/{self.call_sid}")
-        answer.raise_for_status()
-        found = msgspec.convert(answer.json()["attempts"], list[Attempt])
-        found.sort(key=lambda attempt: attempt.at)
-        if not found and self._faulty:
-            surfaces = ", ".join(sorted(self._faulty))
-            raise Unsupported(
-                f"faults on {surfaces} need the call's sid in each request: "
-                "tag=<CallSid> on Deepgram's, user=<CallSid> on the model's"
-            )
-        if surface is None:
-            return found
-        return [attempt for attempt in found if attempt.surface == surface]
-
-    async def heard(self) -> list[TurnHeard]:
-        """Return the caller's turns as they reached the recogniser."""
-        answer = await self._http.get(f"/__fakes/ledger/calls/{self.call}")
-        if answer.status_code == httpx.codes.NOT_FOUND:
-            return []
-        answer.raise_for_status()
-        return msgspec.convert(answer.json(), CallHeard).turns
+    # --- what the providers saw; more in Records ----------------------------------
 
     async def longest_message(self) -> float:
         """Return the seconds of audio in the longest message to the recogniser."""
@@ -212,40 +227,16 @@ class Line:
         self.expect(longest > 0, "audio reaches the recogniser", "none does")
         return longest / SAMPLE_RATE
 
-    async def open_sockets(self, within: float) -> list[Attempt]:
-        """Wait until nothing of this call is open; return what still is."""
-        until = time.monotonic() + within
-        while True:
-            still = [
-                attempt
-                for attempt in await self.attempts()
-                if attempt.opened is not None and attempt.closed is None
-            ]
-            if not still or time.monotonic() >= until:
-                return still
-            await asyncio.sleep(_POLL)
-
-    async def wait_for_attempts(
-        self, surface: str, count: int, within: float
-    ) -> list[Attempt]:
-        """Wait until a provider saw that many attempts.
-
-        Raises:
-            DeadlineExceeded: it did not.
-        """
-        until = time.monotonic() + within
-        while len(found := await self.attempts(surface)) < count:
-            if time.monotonic() >= until:
-                raise DeadlineExceeded(f"{count} attempts on {surface}", within)
-            await asyncio.sleep(_POLL)
-        return found
-
     @property
     def digits(self) -> str:
         """The caller's number in words."""
         return number_words(self.call)
 
     # --- judging -----------------------------------------------------------------
+
+    def figure(self, name: str, value: float, unit: str = "s") -> None:
+        """Note a figure for the report."""
+        self.figures.append(Figure(name, value, unit))
 
     @property
     def ended_at(self) -> float:

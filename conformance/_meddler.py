@@ -37,8 +37,16 @@ class Passed(NamedTuple):
 
 
 @asynccontextmanager
-async def meddled(media: str, meddler: Meddler) -> AsyncIterator[Wiretap]:
-    """Put a meddler before an agent's media socket (``ws://``)."""
+async def meddled(
+    media: str, meddler: Meddler, linger: float = 0.0
+) -> AsyncIterator[Wiretap]:
+    """Put a meddler before an agent's media socket (``ws://``).
+
+    Args:
+        media: the socket.
+        meddler: sees what the phone sends.
+        linger: seconds between the end of the phone's socket and that of the agent's.
+    """
     passed: list[Passed] = []
 
     async def hop(phone: ServerConnection) -> None:
@@ -55,6 +63,8 @@ async def meddled(media: str, meddler: Meddler) -> AsyncIterator[Wiretap]:
                 asyncio.ensure_future(_to_phone(agent, phone, passed)),
             ]
             await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+            if ways[0].done():
+                await asyncio.wait(ways[1:], timeout=linger)
             for way in ways:
                 way.cancel()
             await asyncio.gather(*ways, return_exceptions=True)

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 from collections.abc import Mapping
 from typing import Any, cast
+from urllib.parse import urlsplit
 
 from conformance._exchange import CLEAN
+from conformance._own_agent import Launch, launcher
 from fakes.addresses import USUAL_PORTS, Addresses
 from fakes.processes import AgentProcess, WorldProcess, running_world
+from fakes.twilio.twiml.address import is_loopback
+from voiceutils.errors import NotConnected
 
 __all__ = ["Agents", "Fakes", "start_agents", "start_fakes"]
+
+_KNOCK_SECONDS = 3.0
 
 
 class Fakes:
@@ -49,10 +56,12 @@ class Agents:
 
     Attributes:
         addresses: whom to call, by name; CLEAN is the agent under test.
+        launchers: how to start another process of each, where that is possible.
     """
 
     def __init__(self) -> None:
         self.addresses: dict[str, str] = {}
+        self.launchers: dict[str, Launch] = {}
         self._processes: list[AgentProcess] = []
 
     def start(self, process: AgentProcess) -> str:
@@ -64,6 +73,19 @@ class Agents:
         """End all that were started here."""
         for process in self._processes:
             process.stop()
+
+
+def _expect_somebody(agent: str) -> None:
+    """Raise NotConnected when nobody listens there; other machines are not asked."""
+    url = urlsplit(agent)
+    if not is_loopback(url.hostname or ""):
+        return
+    port = url.port or (443 if url.scheme in ("https", "wss") else 80)
+    try:
+        socket.create_connection((url.hostname or "", port), _KNOCK_SECONDS).close()
+    except OSError as error:
+        why = error.strerror or error
+        raise NotConnected(f"nobody answers at {agent}: {why}") from None
 
 
 def start_agents(
@@ -87,17 +109,20 @@ def start_agents(
     unsigned = {"TWILIO_AUTH_TOKEN": ""}
     try:
         if agent:
+            _expect_somebody(agent)
             agents.addresses[CLEAN] = agent
         elif clean:
             process = AgentProcess(fakes.addresses, command, unsigned)
             agents.addresses[CLEAN] = agents.start(process)
+            agents.launchers[CLEAN] = launcher(fakes.addresses, command)
         if mutants:
             serve = [sys.executable, "-m", "conformance.mutants", "--json"]
             process = AgentProcess(fakes.addresses, serve, unsigned)
             agents.start(process)
             served = cast("Mapping[str, Any]", process.declared["mutants"])
             for name, address in served.items():
-                agents.addresses[name] = address["media"]
+                agents.addresses[name] = address["voice"]
+                agents.launchers[name] = launcher(fakes.addresses, mutant=name)
     except BaseException:
         agents.stop()
         raise

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from fakes.speech import CodedFrame, FrameReader, Speaker
 from voiceutils.errors import WireError
+from voiceutils.mulaw import SAMPLE_RATE
 from voiceutils.wire import Unknown
 from voiceutils.wire import twilio as wire
 
@@ -28,14 +29,17 @@ class Wiretap:
         self.passed: list[Passed] = []
 
     def _messages(self) -> list[wire.FromAgent]:
-        messages: list[wire.FromAgent] = []
+        return [message for _, message in self._timed()]
+
+    def _timed(self) -> list[tuple[float, wire.FromAgent]]:
+        messages: list[tuple[float, wire.FromAgent]] = []
         for passed in self.passed:
             try:
                 message = wire.decode_from_agent(passed.text)
             except WireError:
                 continue  # the phone has noted it
             if not isinstance(message, Unknown):
-                messages.append(message)
+                messages.append((passed.at, message))
         return messages
 
     def audio(self) -> bytes:
@@ -45,6 +49,17 @@ class Wiretap:
             for message in self._messages()
             if isinstance(message, wire.AgentMedia)
         )
+
+    def deepest_queue(self) -> float:
+        """Return the most seconds of audio that were sent and not played yet."""
+        until = deepest = 0.0
+        for at, message in self._timed():
+            if isinstance(message, wire.Clear):
+                until = at
+            elif isinstance(message, wire.AgentMedia):
+                until = max(until, at) + len(message.media.payload) / SAMPLE_RATE
+                deepest = max(deepest, until - at)
+        return deepest
 
     def clears(self) -> int:
         """Return how many times the queue was to be dropped."""

@@ -3,26 +3,35 @@
 from __future__ import annotations
 
 import importlib.metadata
+import json
 import os
 import platform
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
-from conformance._case import Case
+from conformance._case import FEATURES, Case
 from conformance._exchange import CLEAN, Exchange, Pair
 from conformance._line import Numbering
 from conformance._processes import Agents, Fakes, start_agents, start_fakes
+from conformance._report import Outcome, exit_code, report, summary
 from fakes.twilio.detours import read_detours
 from fakes.twilio.dial import Reach
 from fakes.twilio.trust import trusting
-from voiceutils.errors import SettingError
+from voiceutils.errors import SettingError, VoiceError
+
+T = TypeVar("T")
 
 _SHOWN = ("pytest", "hypothesis", "websockets", "aiohttp", "deepgram-sdk", "openai")
 _seed = pytest.StashKey[int]()
 _reach = pytest.StashKey[Reach]()
 _called = pytest.StashKey[bool]()
+_without = pytest.StashKey[frozenset[str]]()
+_outcomes = pytest.StashKey[list[Outcome]]()
+_not_started = pytest.StashKey[bool]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -60,6 +69,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="run one case (5.2) or one chapter (5)",
     )
     group.addoption(
+        "--without",
+        action="append",
+        default=[],
+        metavar="FEATURE[,...]",
+        help="what the agent lacks by design; such cases are UNSUPPORTED, not passed: "
+        + "; ".join(f"{name} ({meaning})" for name, meaning in FEATURES.items()),
+    )
+    group.addoption(
+        "--report",
+        metavar="FILE.json",
+        help="write verdicts, reasons, traces and figures of the cases",
+    )
+    group.addoption(
         "--seed",
         type=int,
         metavar="N",
@@ -71,6 +93,13 @@ def pytest_configure(config: pytest.Config) -> None:
     """Fix the seed; refuse contradictory options before anything starts."""
     if config.getoption("--agent") and config.getoption("--agent-command"):
         raise pytest.UsageError("give --agent or --agent-command, not both")
+    given = ",".join(config.getoption("--without"))
+    lacking = frozenset(filter(None, map(str.strip, given.split(","))))
+    if unknown := sorted(lacking - set(FEATURES)):
+        known = ", ".join(FEATURES)
+        raise pytest.UsageError(f"--without {','.join(unknown)}: there are {known}")
+    config.stash[_without] = lacking
+    config.stash[_outcomes] = []
     seed = config.getoption("--seed")
     if seed is None:
         seed = random.SystemRandom().randrange(10_000)
@@ -88,10 +117,40 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
-    """Say at the end, too, what a run with calls depends on: -q hides the header."""
+    """Say how the cases ended, and what a run with calls depends on."""
+    if outcomes := config.stash[_outcomes]:
+        terminalreporter.section("how the agent did")
+        for line in summary(outcomes):
+            terminalreporter.write_line(line)
     if config.stash.get(_called, False) and config.get_verbosity() < 0:
         for line in pytest_report_header(config):
             terminalreporter.write_line(line)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Tell by the exit code who fell short, and write the report."""
+    stash = session.config.stash
+    outcomes = stash[_outcomes]
+    code = exit_code(
+        int(exitstatus),
+        outcomes,
+        failures=session.testsfailed,
+        started=not stash.get(_not_started, False),
+    )
+    session.exitstatus = code
+    if path := session.config.getoption("--report"):
+        agent, seed = _agent_of(session.config), stash[_seed]
+        content = report(outcomes, code=code, agent=agent, seed=seed)
+        Path(path).write_text(json.dumps(content, indent=1) + "\n", "utf-8")
+
+
+def _agent_of(config: pytest.Config) -> str:
+    return str(
+        config.getoption("--agent")
+        or config.getoption("--agent-command")
+        or "the reference agent"
+    )
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
@@ -99,11 +158,7 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     versions = ", ".join(
         f"{name} {importlib.metadata.version(name)}" for name in _SHOWN
     )
-    agent = (
-        config.getoption("--agent")
-        or config.getoption("--agent-command")
-        or "the reference agent"
-    )
+    agent = _agent_of(config)
     python = f"{platform.python_implementation()} {platform.python_version()}"
     return [
         f"busyhour: seed {config.stash[_seed]} (replay with --seed), agent: {agent}",
@@ -152,11 +207,21 @@ def pytest_collection_modifyitems(
     items.sort(key=_rank)
 
 
+def _started(config: pytest.Config, start: Callable[[], T]) -> T:
+    """Start something; fail every item if it cannot be, for a red JUnit report."""
+    try:
+        return start()
+    except VoiceError as error:
+        problem = str(error)
+    config.stash[_not_started] = True
+    pytest.fail(f"could not start: {problem}", pytrace=False)
+
+
 @pytest.fixture(scope="session")
 def fakes(pytestconfig: pytest.Config) -> Iterator[Fakes]:
     """Deepgram and the model on this machine."""
     known_ports = bool(pytestconfig.getoption("--agent"))
-    running = start_fakes(known_ports=known_ports)
+    running = _started(pytestconfig, lambda: start_fakes(known_ports=known_ports))
     yield running
     running.stop()
 
@@ -169,12 +234,15 @@ def agents(
     pairs = [_pair_of(item) for item in request.session.items]
     mutants_wanted = any(pair and pair.agent != CLEAN for pair in pairs)
     clean_wanted = any(pair and pair.agent == CLEAN for pair in pairs)
-    running = start_agents(
-        fakes,
-        agent=pytestconfig.getoption("--agent"),
-        command=pytestconfig.getoption("--agent-command"),
-        clean=clean_wanted or not mutants_wanted,
-        mutants=mutants_wanted,
+    running = _started(
+        pytestconfig,
+        lambda: start_agents(
+            fakes,
+            agent=pytestconfig.getoption("--agent"),
+            command=pytestconfig.getoption("--agent-command"),
+            clean=clean_wanted or not mutants_wanted,
+            mutants=mutants_wanted,
+        ),
     )
     yield running
     running.stop()
@@ -198,7 +266,10 @@ def exchange(
         strict=not foreign,
         numbering=Numbering(pytestconfig.stash[_seed]),
         reach=pytestconfig.stash[_reach],
+        launchers=agents.launchers,
+        without=pytestconfig.stash[_without],
     )
+    running.outcomes = pytestconfig.stash[_outcomes]
     pairs = (_pair_of(item) for item in request.session.items)
     running.dial(pair for pair in pairs if pair is not None)
     yield running

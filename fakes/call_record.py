@@ -47,6 +47,7 @@ class TurnRecord(msgspec.Struct, kw_only=True):
         reply_at: when the first voiced agent audio of a new utterance was heard.
         gap: ``reply_at - spoke_until``; negative when the agent talked over the caller.
         heard: the words heard in answer.
+        awaited: whether the caller waits for a reply at all.
         barge_in: whether the agent was sounding when the caller began.
         stopped_after: seconds from ``spoke_from`` to the last old agent audio heard,
             in a barge-in.
@@ -59,6 +60,7 @@ class TurnRecord(msgspec.Struct, kw_only=True):
     reply_at: float | None = None
     gap: float | None = None
     heard: str = ""
+    awaited: bool = True
     barge_in: bool = False
     stopped_after: float | None = None
 

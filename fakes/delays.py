@@ -23,6 +23,7 @@ __all__ = [
     "Spread",
     "Uniform",
     "check_delay",
+    "least",
     "parse_delay",
     "sampler",
     "typical",
@@ -120,6 +121,19 @@ def parse_delay(text: str) -> DelayModel:
             "lognormal:P50,P95 or spread:LEAST,MEAN,MOST"
         )
     return check_delay(make(*values))
+
+
+def least(model: DelayModel) -> float:
+    """Return what no delay is shorter than."""
+    match model:
+        case Uniform(low):
+            return low
+        case Lognormal():
+            return 0.0
+        case Spread(shortest):
+            return shortest
+        case _:
+            return model
 
 
 def typical(model: DelayModel) -> float:

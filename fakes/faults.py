@@ -15,6 +15,7 @@ __all__ = [
     "RESPONSES",
     "SOCKETS",
     "SURFACES",
+    "CallTool",
     "Cap",
     "Close",
     "Delay",
@@ -28,6 +29,7 @@ __all__ = [
     "Mute",
     "NoFinal",
     "Nothing",
+    "Recite",
     "Refuse",
     "Reset",
     "Slice",
@@ -237,6 +239,18 @@ class Trickle(_Fault, frozen=True, tag="Trickle"):
     seconds: float
 
 
+class Recite(_Fault, frozen=True, tag="Recite"):
+    """Answer with this text, whatever was asked; it may be empty (chat)."""
+
+    text: str = ""
+
+
+class CallTool(_Fault, frozen=True, tag="CallTool"):
+    """Answer with a call of a tool that nobody offered, and no text (chat)."""
+
+    name: str = "look_up"
+
+
 Fault: TypeAlias = (
     Nothing
     | Refuse
@@ -256,4 +270,6 @@ Fault: TypeAlias = (
     | LateFinal
     | EmptyAudio
     | Trickle
+    | Recite
+    | CallTool
 )

@@ -9,7 +9,7 @@ other credentials are never stored. The oldest entries go when a limit is reache
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple, TypeVar
 
 from fakes.calls_heard import Call, Turn
@@ -56,10 +56,12 @@ class Ledger:
     def __init__(self) -> None:
         self._ids = itertools.count(1)
         self._utterance_numbers = itertools.count(1)
+        self._late: dict[int, Callable[[], None]] = {}
         self.reset()
 
     def reset(self) -> None:
         """Forget everything; numbers go on, so that old audio never passes for new."""
+        self._catch_up()
         self._attempts: dict[int, Attempt] = {}
         self._groups: dict[str, list[int]] = {}
         self._calls: dict[int, Call] = {}
@@ -67,6 +69,24 @@ class Ledger:
         self._timelines: dict[int, Timeline] = {}
         self._utterances: dict[int, UtteranceMade] = {}
         self._faults: dict[int, FaultFired] = {}
+
+    # --- who enters things late --------------------------------------------------
+
+    def expect(self, attempt: Attempt, catch_up: Callable[[], None] | None) -> None:
+        """Call this before anything is read, for it has more to enter; None ends it."""
+        if catch_up is None:
+            self._late.pop(attempt.id, None)
+        else:
+            self._late[attempt.id] = catch_up
+
+    def _catch_up(self) -> None:
+        for catch_up in list(self._late.values()):
+            catch_up()
+
+    def _catch_up_with(self, attempt: int) -> None:
+        catch_up = self._late.get(attempt)
+        if catch_up is not None:
+            catch_up()
 
     # --- writing -----------------------------------------------------------------
 
@@ -81,27 +101,35 @@ class Ledger:
 
     def hear(self, attempt: Attempt, codes: Iterable[FrameCode], now: float) -> None:
         """Enter frames that arrived on a connection."""
+        self.hear_run(attempt, [(codes, now)])
+
+    def hear_run(
+        self, attempt: Attempt, heard: Iterable[tuple[Iterable[FrameCode], float]]
+    ) -> None:
+        """Enter frames that arrived on a connection at several times."""
         speaking = self._speaking.get(attempt.id)
-        for code in codes:
-            if code[0] is not Speaker.CALLER:
-                attempt.echoed += 1
-                continue
-            if (
-                speaking is None
-                or speaking[0] != code[1]
-                or speaking[1] != code[2]
-                or speaking[2] != code[4]
-            ):
-                speaking = self._begin_turn(attempt, code, now)
-            # In place, for this is the path of every frame of every call.
-            entry, frame = speaking[3], code[3]
-            if entry.counts[frame] < 255:
-                entry.counts[frame] += 1
-            if frame > entry.furthest:
-                entry.furthest = frame
-            else:
-                entry.disordered += 1
-            entry.last_at = now
+        for codes, now in heard:
+            for code in codes:
+                speaker, call, turn, frame, frames = code[:5]
+                if speaker is not Speaker.CALLER:
+                    attempt.echoed += 1
+                    continue
+                if (
+                    speaking is None
+                    or speaking[0] != call
+                    or speaking[1] != turn
+                    or speaking[2] != frames
+                ):
+                    speaking = self._begin_turn(attempt, code, now)
+                # In place, for this is the path of every frame of every call.
+                entry = speaking[3]
+                if entry.counts[frame] < 255:
+                    entry.counts[frame] += 1
+                if frame > entry.furthest:
+                    entry.furthest = frame
+                else:
+                    entry.disordered += 1
+                entry.last_at = now
 
     def _begin_turn(self, attempt: Attempt, code: FrameCode, now: float) -> _Speaking:
         call = self._calls.get(code.call)
@@ -153,6 +181,7 @@ class Ledger:
 
     def call(self, number: int) -> CallHeard | None:
         """Return what was heard of a caller, turns in order; None if nothing was."""
+        self._catch_up()
         call = self._calls.get(number)
         return None if call is None else call.report(number)
 
@@ -166,10 +195,12 @@ class Ledger:
 
     def kept_timeline(self, attempt: int) -> Timeline | None:
         """Return a timeline to be read; only those of the newest sockets are kept."""
+        self._catch_up_with(attempt)
         return self._timelines.get(attempt)
 
     def attempt(self, number: int) -> Attempt | None:
         """Return an attempt by its id."""
+        self._catch_up_with(number)
         return self._attempts.get(number)
 
     def utterance(self, number: int) -> UtteranceMade | None:
@@ -187,6 +218,7 @@ class Ledger:
 
     def group(self, name: str) -> list[Attempt]:
         """Return the attempts of a group, oldest first."""
+        self._catch_up()
         found = (self._attempts.get(number) for number in self._groups.get(name, ()))
         return [attempt for attempt in found if attempt is not None]
 
@@ -203,10 +235,11 @@ class Ledger:
     @property
     def attempts(self) -> list[Attempt]:
         """Every attempt, oldest first."""
+        self._catch_up()
         return list(self._attempts.values())
 
     @property
     def calls(self) -> list[CallHeard]:
         """Every caller heard, by number."""
-        heard = (self.call(number) for number in sorted(self._calls))
-        return [call for call in heard if call is not None]
+        self._catch_up()
+        return [self._calls[number].report(number) for number in sorted(self._calls)]

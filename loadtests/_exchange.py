@@ -50,7 +50,8 @@ class Exchange:
             url, control = self._open()
             self._probe(url)
             policy = self.options.backoff or self._declared_policy()
-            self.numbers = Numbers(url, control, policy)
+            mix = self.options.traffic.mix.written
+            self.numbers = Numbers(url, control, policy, mix)
             if self.options.fault_share:
                 ledger = Ledger(self.numbers.control)
                 ledger.refuse_some(self.options.fault_share, self.options.call_seed)
@@ -120,6 +121,16 @@ class Exchange:
             return self.numbers.agent
         kind = "own command" if self.options.agent_command else "reference agent"
         return f"{self.numbers.agent} ({kind})"
+
+    @property
+    def sides(self) -> dict[str, tuple[int, ...]]:
+        """The processes that this exchange started, by their side of the call."""
+        children = (("fakes", self._world), ("agent", self._agent))
+        return {
+            name: (child.pid,)
+            for name, child in children
+            if child is not None and child.pid is not None
+        }
 
     def trouble(self) -> str:
         """Which of the children has ended by itself, in words; empty when none has."""

@@ -13,6 +13,7 @@ from gevent.pool import Pool
 
 from fakes.call_record import CallRecord
 from fakes.engine.link import EngineProcess
+from fakes.twilio.conversation_file import WrittenConversation
 from fakes.twilio.phone import CallOrder
 from fakes.twilio.script import Conversation
 from loadtests._backoff import Policy, judge_attempts
@@ -20,7 +21,10 @@ from loadtests._ledger import Ledger, at_the_door
 from loadtests._tally import Tally, tally_call
 from voiceutils.errors import VoiceError
 
-__all__ = ["Lines", "Numbers", "settle"]
+__all__ = ["MOST_CALLS", "EngineFull", "Lines", "Numbers", "settle"]
+
+MOST_CALLS = 1000
+"""Calls that one engine holds at once: what a processor can pace."""
 
 HANG_UP_WITHIN = 6.0
 SETTLING_AT_ONCE = 16
@@ -28,6 +32,10 @@ SETTLING_AT_ONCE = 16
 # A call may take that long; a turn with its reply lasts five to eight seconds.
 CALL_SECONDS = 30.0
 TURN_SECONDS = 15.0
+
+
+class EngineFull(VoiceError):  # noqa: N818 - as the engine would say it
+    """No further call fits into the engine; more processes would have room."""
 
 
 class Lines:
@@ -43,6 +51,7 @@ class Lines:
 
     Attributes:
         closing: whether the run is over; no call is placed any more.
+        up: calls placed whose record has not come yet.
     """
 
     def __init__(
@@ -62,9 +71,9 @@ class Lines:
         self._authority = authority
         self._seed = seed
         self._on_record = on_record
-        self._up = 0
+        self.up = 0
         self._pool = Pool(SETTLING_AT_ONCE)
-        self._engine = EngineProcess(on_record=self._over)
+        self._engine = EngineProcess(max_calls=MOST_CALLS, on_record=self._over)
         self._engine.start()
 
     def __enter__(self) -> Lines:
@@ -79,16 +88,35 @@ class Lines:
         self.close()
 
     def place(
-        self, call: int, script: Conversation, deadline: float | None = None
+        self,
+        call: int,
+        script: Conversation,
+        deadline: float | None = None,
+        *,
+        intended_at: float | None = None,
+        holding: float | None = None,
     ) -> CallRecord:
         """Place a call and wait for its record.
+
+        Args:
+            call: the caller's number.
+            script: what the caller does.
+            deadline: seconds that it may take; None decides by the script's length.
+            intended_at: the moment it should begin (monotonic); None is now.
+            holding: seconds after which the caller hangs up, if any.
 
         A phone that is taken away meanwhile (its greenlet killed) does not lose the
         call: its record still comes to ``on_record``.
 
         Raises:
+            EngineFull: there are too many calls already.
             VoiceError: the engine is gone.
         """
+        if self.up >= MOST_CALLS:
+            raise EngineFull(f"the media engine holds {MOST_CALLS} calls already")
+        usual = CALL_SECONDS + TURN_SECONDS * len(script)
+        if holding is not None:
+            usual = min(usual, CALL_SECONDS + TURN_SECONDS + holding)
         order = CallOrder(
             agent=self.agent,
             conversation=tuple(script),
@@ -96,13 +124,14 @@ class Lines:
             drop_every=self._drop_every,
             connect=self._connect,
             authority=self._authority,
-            deadline=deadline or CALL_SECONDS + TURN_SECONDS * len(script),
-            intended_at=time.monotonic(),
+            deadline=deadline or usual,
+            intended_at=time.monotonic() if intended_at is None else intended_at,
+            holding_time=holding,
             seed=self._seed,
             call_sid=sid_of(call, self._seed),
         )
         number = self._engine.dial(order)
-        self._up += 1
+        self.up += 1
         return self._engine.wait(number)
 
     def hang_up_all(self) -> None:
@@ -111,9 +140,14 @@ class Lines:
         if self._engine.alive:
             self._engine.hang_up_all()
         until = time.monotonic() + HANG_UP_WITHIN
-        while self._up > 0 and time.monotonic() < until:
+        while self.up > 0 and time.monotonic() < until:
             gevent.sleep(0.02)
         self._pool.join(timeout=HANG_UP_WITHIN)
+
+    @property
+    def engine_pid(self) -> int:
+        """The process that paces the calls."""
+        return self._engine.pid
 
     def trouble(self) -> str:
         """Why no call can be placed any more; empty while calls can."""
@@ -128,7 +162,7 @@ class Lines:
 
     def _over(self, number: int, record: CallRecord) -> None:
         # In the engine's reader, which must not wait for the ledger.
-        self._up -= 1
+        self.up -= 1
         if self._on_record is not None:
             self._pool.start(gevent.Greenlet(self._on_record, record))
 
@@ -145,20 +179,32 @@ class Numbers(msgspec.Struct, frozen=True):
         agent: whom to call.
         control: address of the fakes' control interface.
         policy: what the agent promises of its retries, if it does.
+        conversations: what callers do; empty for the usual conversation.
+        workers: who shares the arrivals, in this order; empty for one process.
+        run_seconds: how long the run takes; Locust does not tell its workers.
     """
 
     agent: str
     control: str
     policy: Policy | None = None
+    conversations: tuple[WrittenConversation, ...] = ()
+    workers: tuple[str, ...] = ()
+    run_seconds: float = 3600.0
 
 
-def settle(record: CallRecord, numbers: Numbers) -> Tally:
-    """The tally of a call, with what the fakes know of it if they still answer."""
+def settle(record: CallRecord, numbers: Numbers, waited: float = 0.0) -> Tally:
+    """The tally of a call, with what the fakes know of it if they still answer.
+
+    Args:
+        record: of the call.
+        numbers: where to ask.
+        waited: seconds that the call waited for a free phone, which is not dialling.
+    """
     ledger = Ledger(numbers.control)
     try:
         heard = ledger.call_heard(record.call)
         attempts = ledger.attempts(record.call_sid)
     except VoiceError:
-        return tally_call(record)
+        return tally_call(record, waited=waited)
     backoff = judge_attempts(at_the_door(attempts), numbers.policy)
-    return tally_call(record, heard, backoff, attempts)
+    return tally_call(record, heard, backoff, attempts, waited=waited)

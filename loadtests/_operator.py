@@ -19,31 +19,27 @@ import logging
 import sys
 import time
 from collections.abc import Iterator
-from typing import Any, NoReturn
+from typing import Any
 
 import gevent
 import msgspec
 from locust.runners import MasterRunner, WorkerRunner
 
 from fakes.call_record import CallRecord
-from fakes.twilio.script import conversation
-from loadtests._branches import (
-    HANG_UP,
-    LAST_TALLY,
-    WORKERS_DEADLINE,
-    await_workers,
-    report,
-    take_last_report,
-    take_report,
-)
+from loadtests._attendant import WATCH_EVERY, Attendant
+from loadtests._branches import WORKERS_DEADLINE, Branches, place_of
+from loadtests._conversations import list_of_library
 from loadtests._exchange import Exchange
+from loadtests._hunt import Hunt
 from loadtests._interrupts import INTERRUPTED, take_interrupts
-from loadtests._lines import Lines, Numbers, settle
-from loadtests._options import COMMAND_LINE_ONLY, LoadOptions, read_options
+from loadtests._lines import Lines, Numbers
+from loadtests._mistakes import read_or_exit, say_and_exit
+from loadtests._options import COMMAND_LINE_ONLY, read_options
 from loadtests._page import add_page
-from loadtests._report import judge_board, rows_of, table_of
-from loadtests._switchboard import CALLS_PER_WORKER, Switchboard, fire_figures
-from loadtests._verdict import CANNOT_START, MET
+from loadtests._report import Report
+from loadtests._staffing import course_of, run_seconds, staff
+from loadtests._switchboard import CALLS_PER_WORKER, Switchboard
+from loadtests._verdict import MET
 from voiceutils.budget import DEFAULT_BUDGETS
 from voiceutils.errors import VoiceError
 
@@ -53,7 +49,6 @@ log = logging.getLogger("busyhour")
 
 NUMBERS = "busyhour_numbers"
 
-WATCH_EVERY = 0.25
 # Phones notice a dead agent by their sockets; the engine then reports them failed.
 NOTICE = 1.0
 NEVER = 1 << 60
@@ -68,35 +63,34 @@ class Operator:
         self.is_worker = isinstance(self.runner, WorkerRunner)
         self.is_master = isinstance(self.runner, MasterRunner)
         self.parsed = environment.parsed_options
+        if self.parsed.list_conversations:
+            print(list_of_library(), flush=True)
+            sys.exit(MET)
         self.headless = bool(self.parsed.headless)
         self.board: Switchboard | None = None
-        self.lines: Lines | None = None
+        self.attendant: Attendant | None = None
         self.numbers: Numbers | None = None
-        self.options = self._read_options_or_exit()
+        self.options = read_or_exit(self.parsed, is_worker=self.is_worker)
         self._fixed = {name: getattr(self.parsed, name) for name in COMMAND_LINE_ONLY}
         self.exchange: Exchange | None = None
+        self.hunt: Hunt | None = None
         self._leaving = False
-        self._call_numbers: Iterator[int] = itertools.count(1)
+        self._call_numbers: Iterator[int] | None = None
+        self.report = Report(self)
+        self.branches = Branches(self)
         self._listen()
-        if self.headless and not self.is_worker:
-            self._open_or_exit()
+        if not self.is_worker:
+            self.hunt = staff(environment, self.options, self.report)
+            if self.headless:
+                try:
+                    self._open()
+                except VoiceError as error:
+                    say_and_exit(error)
+                except KeyboardInterrupt:
+                    sys.exit(INTERRUPTED)
         take_interrupts(self._on_interrupt)
 
     # -- starting -------------------------------------------------------------
-
-    def _read_options_or_exit(self) -> LoadOptions:
-        try:
-            return read_options(self.parsed, DEFAULT_BUDGETS)
-        except VoiceError as error:
-            _say_and_exit(error)
-
-    def _open_or_exit(self) -> None:
-        try:
-            self._open()
-        except VoiceError as error:
-            _say_and_exit(error)
-        except KeyboardInterrupt:
-            sys.exit(INTERRUPTED)
 
     def _open(self) -> None:
         """Start fakes and agent, and the engine unless workers have theirs."""
@@ -104,15 +98,13 @@ class Operator:
         atexit.register(self.exchange.close)
         self.numbers = self.exchange.open()
         log.info("calling %s", self.exchange.title)
-        if self.is_master:
-            # Locust hands the options of its master to every worker.
-            setattr(self.parsed, NUMBERS, msgspec.json.encode(self.numbers).decode())
-        else:
+        if not self.is_master:
             self._open_lines()
 
     def _open_lines(self) -> None:
         assert self.numbers is not None
-        self.lines = Lines(
+        exchange = self.exchange
+        lines = Lines(
             self.numbers.agent,
             on_record=self._finished,
             drop_every=self.options.drop_every,
@@ -120,6 +112,18 @@ class Operator:
             authority=self.options.authority,
             seed=self.options.call_seed,
         )
+        self.attendant = Attendant(
+            lines,
+            self.numbers,
+            self.options,
+            trouble=self.trouble,
+            request=self.environment.events.request,
+            sides=exchange.sides if exchange else {},
+        )
+
+    def _finished(self, record: CallRecord) -> None:
+        if self.attendant is not None:
+            self.attendant.finished(record)
 
     def _listen(self) -> None:
         events = self.environment.events
@@ -128,14 +132,9 @@ class Operator:
         events.test_stop.add_listener(self._on_stop)
         events.quitting.add_listener(self._on_quitting)
         events.quit.add_listener(self._on_quit)
-        if self.is_worker:
-            events.report_to_master.add_listener(self._on_report)
-            self.runner.register_message(HANG_UP, self._hang_up_all, concurrent=True)
-        if self.is_master:
-            events.worker_report.add_listener(self._on_worker_report)
-            self.runner.register_message(LAST_TALLY, self._on_last_tally)
         if self.environment.web_ui:
-            add_page(self.environment.web_ui, self.table, self.rows)
+            page = self.report
+            add_page(self.environment.web_ui, page.table, page.rows)
 
     def _on_start(self, **_: Any) -> None:
         if self._leaving or (self.board is not None and self.board.ended is None):
@@ -144,84 +143,84 @@ class Operator:
         give_up = NEVER if self.is_worker else self.options.give_up_after
         self.board = Switchboard(give_up, self._end_run)
         try:
-            if self.is_worker:
-                # The master's options count, not those on the worker's command line.
-                self.options = read_options(self.parsed, DEFAULT_BUDGETS)
-                told = getattr(self.parsed, NUMBERS, "")
-                self.numbers = msgspec.json.decode(told, type=Numbers)
-                self._open_lines()
-            elif not self.headless or self.numbers is None:
-                vars(self.parsed).update(self._fixed)
-                self.options = read_options(self.parsed, DEFAULT_BUDGETS)
-                self._open()
+            self._prepare()
         except (VoiceError, msgspec.DecodeError) as error:
             log.error("cannot start: %s", error)
             self.board.stop(f"cannot start: {error}")
             return
         self.board.began = time.monotonic()
-        first = max(getattr(self.runner, "worker_index", 0), 0) * CALLS_PER_WORKER
-        self._call_numbers = itertools.count(first + 1)
-        gevent.spawn(self._watch, self.board)
+        if self.is_master:
+            gevent.spawn(self.branches.watch, self.board)
+        elif self.attendant is not None and self.numbers is not None:
+            workers = self.numbers.workers
+            index = place_of(getattr(self.runner, "client_id", ""), workers)
+            if self._call_numbers is None:
+                self._call_numbers = itertools.count(index * CALLS_PER_WORKER + 1)
+            self.attendant.begin(
+                self.board,
+                course_of(self.options, self.numbers.run_seconds),
+                self._call_numbers,
+                index=index,
+                workers=max(len(workers), 1),
+            )
+
+    def _prepare(self) -> None:
+        """Have all that a run needs, where no run before it has left it."""
+        if self.is_worker:
+            # The master's options count, not those on the worker's command line; the
+            # files that they name may be on the master's machine only.
+            self.parsed.conversations = ""
+            self.options = read_options(self.parsed, DEFAULT_BUDGETS)
+            told = getattr(self.parsed, NUMBERS, "")
+            self.numbers = msgspec.json.decode(told, type=Numbers)
+            self._open_lines()
+        elif not self.headless:
+            vars(self.parsed).update(self._fixed)
+            self.options = read_options(self.parsed, DEFAULT_BUDGETS)
+            self._open()
+        elif self.exchange is None:
+            self._open()
+        elif self.attendant is None and not self.is_master:
+            self._open_lines()
+        if self.numbers is not None and not self.is_worker:
+            seconds = run_seconds(self.parsed)
+            self.numbers = msgspec.structs.replace(self.numbers, run_seconds=seconds)
+        if self.is_master and self.numbers is not None:
+            ready = self.runner.clients.ready
+            workers = tuple(sorted(client.id for client in ready))
+            if self.board is not None:
+                self.board.workers.update(workers)  # lost, if nothing comes of them
+            told = msgspec.structs.replace(self.numbers, workers=workers)
+            # Locust hands the options of its master to every worker.
+            setattr(self.parsed, NUMBERS, msgspec.json.encode(told).decode())
 
     # -- calls ----------------------------------------------------------------
 
     def place_call(self) -> None:
         """Place one call and wait for its end."""
-        lines, board = self.lines, self.board
-        if lines is None or lines.closing or board is None or board.stopped:
+        if self.attendant is None:
             gevent.sleep(WATCH_EVERY)
-            return
-        number = next(self._call_numbers)
-        script = conversation(number, self.options.turns, self.options.call_seed)
-        try:
-            lines.place(number, script)
-        except VoiceError as error:  # the engine is gone, which the watch reports
-            log.debug("%s", error)
-            gevent.sleep(WATCH_EVERY)
+        else:
+            self.attendant.place_call()
 
-    def _finished(self, record: CallRecord) -> None:
-        if self.board is None or self.numbers is None:
-            return
-        self.board.add(settle(record, self.numbers))
-        fire_figures(self.environment.events.request, record)
+    def think(self) -> float:
+        """Seconds that a phone waits after a call."""
+        return self.attendant.think() if self.attendant else WATCH_EVERY
 
-    def _watch(self, board: Switchboard) -> None:
-        while board.ended is None and not board.stopped:
-            exchange, lines = self.exchange, self.lines
-            trouble = exchange.trouble() if exchange else ""
-            trouble = trouble or (lines.trouble() if lines else "")
-            if trouble and not self._leaving:
-                log.error("%s", trouble)
-                board.stop(trouble)
-            gevent.sleep(WATCH_EVERY)
+    def trouble(self) -> str:
+        """Why no call can go on; empty while calls can."""
+        return self.exchange.trouble() if self.exchange and not self._leaving else ""
 
-    # -- several processes ----------------------------------------------------
-
-    def _on_report(self, data: dict[str, Any], **_: Any) -> None:
-        if self.board is not None:
-            report(self.board, data)
-
-    def _on_worker_report(self, client_id: str, data: dict[str, Any], **_: Any) -> None:
-        if self.board is not None:
-            take_report(self.board, client_id, data)
-
-    def _on_last_tally(self, msg: Any, **_: Any) -> None:
-        if self.board is not None:
-            take_last_report(self.board, msg.node_id, msg.data)
-
-    def _hang_up_all(self, **_: Any) -> None:
-        """End every call of this process; the last of a worker is reported."""
-        if self.lines is None or self.board is None:
-            return
-        self.lines.hang_up_all()
-        if self.is_worker:
-            self.runner.send_message(LAST_TALLY, self.board.take_unreported().to_json())
+    def hang_up_all(self) -> None:
+        """End every call of this process."""
+        if self.attendant is not None:
+            self.attendant.hang_up_all()
 
     # -- ending ---------------------------------------------------------------
 
     def _end_run(self) -> None:
-        if self.is_worker:
-            return
+        if self.is_worker or self.hunt is not None:
+            return  # the search sees for itself that a step is over
 
         def end() -> None:
             gevent.sleep(NOTICE)
@@ -239,6 +238,8 @@ class Operator:
             gevent.spawn_later(WORKERS_DEADLINE, self.runner.quit)
             return
         log.info("interrupted: hanging up all calls")
+        if self.hunt is not None:
+            self.hunt.stopped = "interrupted before the search had its answer"
         if self.environment.web_ui:
             self.environment.web_ui.stop()
         else:
@@ -248,20 +249,25 @@ class Operator:
         if self.board is None or self.board.ended is not None:
             return
         if self.is_master:
-            await_workers(self.board, self.runner)
+            self.branches.await_workers(self.board)
         else:
-            self._hang_up_all()
+            self.branches.hang_up()
         self.board.ended = time.monotonic()
 
     def _on_stop(self, **_: Any) -> None:
-        self._close()
+        self._close_lines()
+        if self.hunt is None or self._leaving:
+            self._close()
         if not self.headless and not self.is_worker and self.board is not None:
-            print(self.table(), flush=True)
+            print(self.report.table(), flush=True)
+
+    def _close_lines(self) -> None:
+        if self.attendant is not None:
+            self.attendant.lines.close()
+            self.attendant = None
 
     def _close(self) -> None:
-        if self.lines is not None:
-            self.lines.close()
-            self.lines = None
+        self._close_lines()
         if self.exchange is not None:
             self.exchange.close()
 
@@ -274,30 +280,13 @@ class Operator:
         if self.is_worker:
             self.environment.process_exit_code = MET
         elif self.board is not None:
-            self.environment.process_exit_code = judge_board(
-                self.board, self.options
-            ).exit_code
+            self.environment.process_exit_code = self.report.judged().exit_code
 
     def _on_quit(self, **_: Any) -> None:
-        if self.headless and not self.is_worker and self.board is not None:
+        if self.is_worker or self.board is None:
+            return
+        self.report.write()
+        if self.headless:
             # With --json the standard output belongs to Locust's JSON.
             out = sys.stderr if self.parsed.json else sys.stdout
-            print(self.table(), file=out, flush=True)
-
-    # -- the table ------------------------------------------------------------
-
-    def table(self) -> str:
-        """The table as it stands."""
-        if self.board is None or self.exchange is None:
-            return "no run yet"
-        policy = self.numbers.policy if self.numbers else None
-        return table_of(self.board, self.options, self.exchange.title, policy)
-
-    def rows(self) -> list[dict[str, str]]:
-        """The latency rows of the table as it stands, for the web page."""
-        return rows_of(self.board, self.options) if self.board else []
-
-
-def _say_and_exit(error: VoiceError) -> NoReturn:
-    print(f"busyhour: {error}", file=sys.stderr, flush=True)
-    sys.exit(CANNOT_START)
+            print(self.report.table(), file=out, flush=True)

@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 from fakes.twilio.detours import read_detours
 from fakes.twilio.trust import trusting
 from loadtests._backoff import Policy, parse_policy
+from loadtests._bounds import within
+from loadtests._traffic import Traffic, add_traffic_options, read_traffic
 from voiceutils.budget import Budget
 from voiceutils.errors import SettingError
 
@@ -19,10 +21,12 @@ __all__ = ["COMMAND_LINE_ONLY", "LoadOptions", "add_options", "read_options"]
 
 COMMAND_LINE_ONLY = (
     *("agent", "agent_command", "allow_remote", "connect", "authority"),
-    *("deepgram_port", "model_port"),
+    *("deepgram_port", "model_port", "conversations", "list_conversations"),
+    *("find_capacity", "max_calls", "step_time", "need_calls", "curve"),
+    *("record_calls", "results"),
 )
 """What the web page may not change: whoever reaches it could run any command here,
-or call any agent."""
+call any agent, read or write any file. A search for the capacity has no web page."""
 
 SCHEMES = ("http", "https", "ws", "wss")
 
@@ -53,6 +57,9 @@ class LoadOptions:
     model_port: int
     give_up_after: int
     budgets: tuple[Budget, ...]
+    traffic: Traffic
+    record_calls: str
+    results: str
 
 
 def add_options(parser: Parser) -> None:
@@ -149,6 +156,8 @@ def add_options(parser: Parser) -> None:
         help="end the run after N failed calls in a row",
     )
     _add_budgets(add)
+    _add_outputs(add)
+    add_traffic_options(add)
 
 
 def _add_budgets(add: Any) -> None:
@@ -159,6 +168,14 @@ def _add_budgets(add: Any) -> None:
         ("--barge-in-limit", None, "p95 from barge-in to silence"),
     ):
         add(flag, type=float, default=default, metavar="MS", help=f"budget: {what}")
+
+
+def _add_outputs(add: Any) -> None:
+    for flag, what in (
+        ("--record-calls", "append the record of each call, a line of JSON, to a file"),
+        ("--results", "write verdict and figures as JSON to a file at the end"),
+    ):
+        add(flag, default="", metavar="PATH", help=what)
 
 
 def read_options(namespace: Namespace, budgets: Sequence[Budget]) -> LoadOptions:
@@ -181,14 +198,14 @@ def read_options(namespace: Namespace, budgets: Sequence[Budget]) -> LoadOptions
         trusting(namespace.authority)
     if agent:
         check_agent(agent, allow_remote=allow_remote, here=detours)
-    _within("--turns", namespace.turns, 1, 200)
-    _within("--model-delay", namespace.model_delay, 0, 60)
-    _within("--fault-share", namespace.fault_share, 0, 1)
-    _within("--max-failed", namespace.max_failed, 0, 100)
-    _within("--give-up-after", namespace.give_up_after, 1, 1_000_000)
-    _within("--deepgram-port", namespace.deepgram_port, 0, 65535)
-    _within("--model-port", namespace.model_port, 0, 65535)
-    _within("--drop-every", namespace.drop_every, 0, 1_000_000)
+    within("--turns", namespace.turns, 1, 200)
+    within("--model-delay", namespace.model_delay, 0, 60)
+    within("--fault-share", namespace.fault_share, 0, 1)
+    within("--max-failed", namespace.max_failed, 0, 100)
+    within("--give-up-after", namespace.give_up_after, 1, 1_000_000)
+    within("--deepgram-port", namespace.deepgram_port, 0, 65535)
+    within("--model-port", namespace.model_port, 0, 65535)
+    within("--drop-every", namespace.drop_every, 0, 1_000_000)
     if namespace.drop_every == 1:
         raise SettingError("--drop-every 1 would send no frame at all")
     policy = namespace.backoff or ""
@@ -208,12 +225,10 @@ def read_options(namespace: Namespace, budgets: Sequence[Budget]) -> LoadOptions
         model_port=namespace.model_port,
         give_up_after=namespace.give_up_after,
         budgets=_read_budgets(namespace, budgets),
+        traffic=read_traffic(namespace),
+        record_calls=namespace.record_calls or "",
+        results=namespace.results or "",
     )
-
-
-def _within(flag: str, value: float, least: float, most: float) -> None:
-    if not least <= value <= most:
-        raise SettingError(f"{flag} {value:g} is not between {least:g} and {most:g}")
 
 
 def _read_budgets(
@@ -232,7 +247,7 @@ def _read_budgets(
                 limit = float(limit)  # the web page sends what had no value as text
             except ValueError:
                 raise SettingError(f"budget {name}: {limit!r} is no number") from None
-            _within(f"budget {name}", limit, 0.001, 600_000)
+            within(f"budget {name}", limit, 0.001, 600_000)
             budget = Budget(name, percentile, limit / 1000)
             chosen[name, percentile] = budget
     return tuple(chosen[key] for key in sorted(chosen))

@@ -2,47 +2,146 @@
 
 from __future__ import annotations
 
-from loadtests._backoff import Policy
+import json
+import logging
+from argparse import Namespace
+from pathlib import Path
+from typing import Protocol
+
+from loadtests._capacity import CapacityStep, step_of
+from loadtests._curve import draw_curve, render_steps
+from loadtests._exchange import Exchange
+from loadtests._hunt import Hunt
+from loadtests._lines import Numbers
 from loadtests._options import LoadOptions
+from loadtests._results import results
 from loadtests._switchboard import Switchboard
 from loadtests._table import Headline, render_table, table_rows
+from loadtests._table_load import describe
 from loadtests._verdict import Judged, Terms, judge_run
 
-__all__ = ["judge_board", "rows_of", "table_of"]
+__all__ = ["Report", "Subject", "judge_board"]
 
-# The usual conversation interrupts one reply, from this many turns on.
-TURNS_WITH_BARGE_IN = 3
+log = logging.getLogger("busyhour")
 
 
 def judge_board(board: Switchboard, options: LoadOptions) -> Judged:
     """The verdict as it stands; a worker counts as lost only when the run is over."""
-    lost = board.workers - board.done if board.ended else set()
     terms = Terms(
         options.budgets,
         options.max_failed,
         board.stopped,
-        len(lost),
-        calls_barge_in=options.turns >= TURNS_WITH_BARGE_IN,
+        board.losses(),
+        calls_barge_in=_barges_in(board, options),
+        whole_calls=not options.traffic.find_capacity,
     )
     return judge_run(board.whole, terms)
 
 
-def table_of(
-    board: Switchboard, options: LoadOptions, agent: str, policy: Policy | None
-) -> str:
-    """The table as it stands, for the ``agent`` named so."""
-    headline = Headline(
-        agent=agent,
-        turns=options.turns,
-        seed=options.call_seed,
-        seconds=board.seconds,
-        backoff=str(policy) if policy else "general bounds",
-        dropped_on_purpose=options.drop_every or 0,
-        running=board.ended is None,
-    )
-    return render_table(board.whole, judge_board(board, options), headline)
+def _barges_in(board: Switchboard, options: LoadOptions) -> bool:
+    """Whether a barge-in must have been measured."""
+    traffic = options.traffic
+    if not traffic.mix.barges_in(options.turns):
+        return False
+    certain = not traffic.mix.written and traffic.holding is None
+    # A caller who may leave earlier, or do something else, may come to none.
+    return certain or bool(board.whole.counts["barge_ins"])
 
 
-def rows_of(board: Switchboard, options: LoadOptions) -> list[dict[str, str]]:
-    """The latency rows of the table as it stands."""
-    return table_rows(board.whole, judge_board(board, options).budgets)
+class Subject(Protocol):
+    """What a report is about."""
+
+    board: Switchboard | None
+    options: LoadOptions
+    parsed: Namespace
+    numbers: Numbers | None
+    exchange: Exchange | None
+    hunt: Hunt | None
+
+    def trouble(self) -> str:
+        """Why no call can go on; empty while calls can."""
+
+
+class Report:
+    """What a person, a web page or a program is told of the run.
+
+    Args:
+        subject: the process whose run it is.
+    """
+
+    def __init__(self, subject: Subject) -> None:
+        self._subject = subject
+
+    def judged(self) -> Judged:
+        """The verdict as it stands."""
+        subject = self._subject
+        if subject.hunt is not None:
+            return subject.hunt.judged()
+        return judge_board(subject.board or _no_run(), subject.options)
+
+    def is_over(self) -> bool:
+        """Whether the run has ended by itself."""
+        return self._subject.board is not None and bool(self._subject.board.stopped)
+
+    def trouble(self) -> str:
+        """Why no further run makes sense; empty while it does."""
+        return self._subject.trouble()
+
+    def step(self, phones: int) -> CapacityStep:
+        """What the run that has just ended measured, as a step of a search."""
+        board = self._subject.board or _no_run()
+        judged = judge_board(board, self._subject.options)
+        return step_of(phones, board.whole, judged, board.seconds)
+
+    def table(self) -> str:
+        """The table as it stands."""
+        subject = self._subject
+        board, options, numbers = subject.board, subject.options, subject.numbers
+        if board is None or subject.exchange is None:
+            return "no run yet"
+        policy = numbers.policy if numbers else None
+        headline = Headline(
+            agent=subject.exchange.title,
+            turns=options.turns,
+            seed=options.call_seed,
+            seconds=board.seconds,
+            backoff=str(policy) if policy else "general bounds",
+            dropped_on_purpose=options.drop_every or 0,
+            running=board.ended is None,
+            traffic=describe(options.traffic),
+            offered=options.traffic.erlangs or 0.0,
+            phones=subject.parsed.num_users or 0,
+            steps=render_steps(subject.hunt.search) if subject.hunt else "",
+        )
+        return render_table(board.whole, self.judged(), headline)
+
+    def rows(self) -> list[dict[str, str]]:
+        """The latency rows of the table as it stands, for the web page."""
+        board, options = self._subject.board, self._subject.options
+        if board is None:
+            return []
+        return table_rows(board.whole, judge_board(board, options).budgets)
+
+    def write(self) -> None:
+        """Write the files asked for; one that cannot be written is only told."""
+        board, options = self._subject.board, self._subject.options
+        search = self._subject.hunt.search if self._subject.hunt else None
+        if options.results and board is not None:
+            told = results(board.whole, self.judged(), board.seconds, search)
+            _write("--results", options.results, json.dumps(told, indent=1) + "\n")
+        if search is not None and options.traffic.curve:
+            curve = draw_curve(search, options.budgets)
+            _write("--curve", options.traffic.curve, curve)
+
+
+def _no_run() -> Switchboard:
+    return Switchboard(1, lambda: None)
+
+
+def _write(flag: str, path: str, text: str) -> None:
+    try:
+        Path(path).write_text(text, encoding="utf-8")
+    except OSError as error:
+        log.error("%s: %s", flag, error)
+    else:
+        log.info("%s written to %s", flag.removeprefix("--"), path)

@@ -43,7 +43,7 @@ def figures(record: CallRecord) -> list[Figure]:
     for turn in record.turns:
         if turn.gap is not None:
             found.append(Figure("HEARD", "turn gap", max(turn.gap, 0.0)))
-        elif record.outcome == "completed":
+        elif record.outcome == "completed" and turn.awaited:
             found.append(Figure("HEARD", "turn gap", None, "never answered"))
         if turn.barge_in and turn.stopped_after is not None:
             found.append(Figure("HEARD", "barge-in to silence", turn.stopped_after))
@@ -72,6 +72,10 @@ class Switchboard:
         unreported: what a worker has not yet sent to its master.
         stopped: why the run ends before its time; empty while it need not.
         workers: workers that took part; those in ``done`` have sent their last tally.
+        costs: what the processes used that a master started.
+        missing: workers that are gone although the run goes on.
+        last_seen: for each worker when it last reported (seconds of the run), and
+            how many calls it had up then.
     """
 
     give_up_after: int
@@ -83,6 +87,9 @@ class Switchboard:
     ended: float | None = None
     workers: set[str] = field(default_factory=set)
     done: set[str] = field(default_factory=set)
+    missing: set[str] = field(default_factory=set)
+    costs: Tally = field(default_factory=Tally)
+    last_seen: dict[str, tuple[float, int]] = field(default_factory=dict)
     _failed_in_a_row: int = 0
 
     def add(self, tally: Tally) -> None:
@@ -109,6 +116,23 @@ class Switchboard:
         """What is new since the last report; a worker sends it to its master."""
         taken, self.unreported = self.unreported, Tally()
         return taken
+
+    def losses(self) -> tuple[str, ...]:
+        """What is missing of the workers that were lost, one line each."""
+        lost = self.missing - self.done
+        if self.ended is not None:
+            lost |= self.workers - self.done
+        return tuple(self._loss(worker) for worker in sorted(lost))
+
+    def _loss(self, worker: str) -> str:
+        name = worker.rpartition("_")[0] + "_" + worker.rpartition("_")[2][:6]
+        if worker not in self.last_seen:
+            return f"worker {name} lost before its first report: nothing of it is here"
+        at, up = self.last_seen[worker]
+        return (
+            f"worker {name} lost: last heard {at:.0f} s into the run with {up} calls "
+            "up; they and its part of the load are missing since"
+        )
 
     @property
     def seconds(self) -> float:

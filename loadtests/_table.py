@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from textwrap import wrap
 
 from loadtests._backoff import SLACK_EARLY, SLACK_LATE
+from loadtests._cells import milliseconds, number
+from loadtests._table_load import cost_texts, load_texts
 from loadtests._tally import EXAMPLES, Tally
 from loadtests._verdict import Judged
 from voiceutils.budget import LatencyHistogram, Verdict
@@ -39,6 +41,11 @@ class Headline:
         backoff: the policy that the agent's retries were checked against, in words.
         dropped_on_purpose: one caller frame in so many was not sent; 0 for none.
         running: whether the run still goes on.
+        traffic: what was asked for beyond the usual, in words.
+        offered: erlangs to be offered at the peak; 0 when not known.
+        phones: how many there were; 0 when not known.
+        steps: the steps of a search for the capacity, as a table of their own; the
+            figures are then those of its last step.
     """
 
     agent: str
@@ -48,6 +55,10 @@ class Headline:
     backoff: str = "general bounds"
     dropped_on_purpose: int = 0
     running: bool = False
+    traffic: str = ""
+    offered: float = 0.0
+    phones: int = 0
+    steps: str = ""
 
 
 def render_table(tally: Tally, judged: Judged, headline: Headline) -> str:
@@ -55,6 +66,7 @@ def render_table(tally: Tally, judged: Judged, headline: Headline) -> str:
     lines = [
         "-" * WIDTH,
         *_item("busyhour", _heading(headline)),
+        *_item("load", load_texts(tally, headline.seconds, *_offer(headline))),
         *_calls(tally),
         "",
         *_latencies(tally, judged.budgets),
@@ -62,7 +74,9 @@ def render_table(tally: Tally, judged: Judged, headline: Headline) -> str:
         *_audio(tally, headline),
         *_backoff(tally, headline),
         *_generator(tally),
+        *_item("cost", cost_texts(tally)),
         "",
+        *([headline.steps, ""] if headline.steps else []),
         *_item("so far" if headline.running else "verdict", [_word(judged)]),
         *_item("", [f"- {reason}" for reason in judged.reasons]),
         "-" * WIDTH,
@@ -88,7 +102,12 @@ def _word(judged: Judged) -> str:
 
 def _heading(headline: Headline) -> list[str]:
     run = f"turns a call {headline.turns}, seed {headline.seed}"
-    return [f"agent {headline.agent}", f"{run}, {headline.seconds:.0f} s"]
+    traffic = [headline.traffic] if headline.traffic else []
+    return [f"agent {headline.agent}", f"{run}, {headline.seconds:.0f} s", *traffic]
+
+
+def _offer(headline: Headline) -> tuple[float, int]:
+    return headline.offered, headline.phones
 
 
 def _item(label: str, texts: Iterable[str]) -> list[str]:
@@ -104,16 +123,12 @@ def _ascii(text: str) -> str:
     return text.encode("ascii", "replace").decode()
 
 
-def _number(count: int) -> str:
-    return f"{count:,}".replace(",", " ")
-
-
 def _calls(tally: Tally) -> list[str]:
     counts = tally.counts
     named = ("placed", "answered", "completed", "failed")
-    texts = ["  ".join(f"{name} {_number(counts[name])}" for name in named)]
+    texts = ["  ".join(f"{name} {number(counts[name])}" for name in named)]
     if counts["cut"]:
-        texts[0] += f"  cut short by the end of the run {_number(counts['cut'])}"
+        texts[0] += f"  cut short by the end of the run {number(counts['cut'])}"
     ranked = sorted(tally.causes.items(), key=lambda item: (-item[1], item[0]))
     texts += [f"failed {n}: {cause}" for cause, n in ranked[:CAUSES_SHOWN]]
     if len(ranked) > CAUSES_SHOWN:
@@ -126,7 +141,7 @@ def _calls(tally: Tally) -> list[str]:
     )
     for name, text, kind in said:
         if counts[name]:
-            texts.append(f"{_number(counts[name])} {text}")
+            texts.append(f"{number(counts[name])} {text}")
             texts += _examples(tally, kind)
     found = sorted(tally.findings.items(), key=lambda item: (-item[1], item[0]))
     texts += [f"noted {n} x {finding}" for finding, n in found[:CAUSES_SHOWN]]
@@ -156,7 +171,7 @@ def _latencies(tally: Tally, budgets: Sequence[Verdict]) -> list[str]:
 
 
 def _cells(histogram: LatencyHistogram) -> dict[str, str]:
-    cells = {"n": _number(histogram.count)}
+    cells = {"n": number(histogram.count)}
     for percentile, enough in ENOUGH.items():
         value = histogram.percentile(percentile)
         if value is None:
@@ -187,10 +202,10 @@ def _judged(verdict: Verdict) -> str:
 def _audio(tally: Tally, headline: Headline) -> list[str]:
     counts = tally.counts
     down = (
-        f"agent to caller: {_number(counts['down_lost'])} of "
-        f"{_number(counts['down_frames'] + counts['down_lost'])} frames lost, "
-        f"{_number(counts['down_repeated'])} repeated, "
-        f"{_number(counts['foreign'])} foreign"
+        f"agent to caller: {number(counts['down_lost'])} of "
+        f"{number(counts['down_frames'] + counts['down_lost'])} frames lost, "
+        f"{number(counts['down_repeated'])} repeated, "
+        f"{number(counts['foreign'])} foreign"
     )
     return [
         *_item("audio", ["caller to agent: " + _up(tally, headline)]),
@@ -211,17 +226,17 @@ def _up(tally: Tally, headline: Headline) -> str:
             return "not measured, no caller's audio came to the fake Deepgram"
         return "not measured, no call was both completed and in the ledger"
     text = (
-        f"{_number(counts['up_lost'])} of {_number(counts['up_frames'])} frames lost, "
-        f"{_number(counts['up_repeated'])} repeated, "
-        f"{_number(counts['up_disordered'])} out of order, "
-        f"{_number(counts['crossed'])} foreign"
+        f"{number(counts['up_lost'])} of {number(counts['up_frames'])} frames lost, "
+        f"{number(counts['up_repeated'])} repeated, "
+        f"{number(counts['up_disordered'])} out of order, "
+        f"{number(counts['crossed'])} foreign"
     )
     if headline.dropped_on_purpose:
         text += f" (1 frame in {headline.dropped_on_purpose} not sent on purpose)"
     if counts["up_turns_lost"]:
-        text += f", {_number(counts['up_turns_lost'])} whole turns unheard"
+        text += f", {number(counts['up_turns_lost'])} whole turns unheard"
     if counts["ledger_unseen"]:
-        text += f", {_number(counts['ledger_unseen'])} calls not seen at all"
+        text += f", {number(counts['ledger_unseen'])} calls not seen at all"
     return text
 
 
@@ -233,9 +248,9 @@ def _backoff(tally: Tally, headline: Headline) -> list[str]:
             ["no second attempt seen of any call (known by Deepgram's tag=CallSid)"],
         )
     text = (
-        f"refused at first: {_number(counts['backoff_calls'])} calls; "
-        f"{_number(counts['backoff_delays'])} delays checked, "
-        f"{_number(counts['backoff_violations'])} out of bounds"
+        f"refused at first: {number(counts['backoff_calls'])} calls; "
+        f"{number(counts['backoff_delays'])} delays checked, "
+        f"{number(counts['backoff_violations'])} out of bounds"
     )
     against = (
         f"against {headline.backoff}; slack -{SLACK_EARLY * 1000:g} "
@@ -250,14 +265,10 @@ def _generator(tally: Tally) -> list[str]:
         return _item("generator", ["no frame was sent"])
     middle, high = lateness.percentile(50.0), lateness.percentile(99.0)
     text = (
-        f"frames {_number(lateness.count)}, lateness p50 {_ms(middle)} "
-        f"p99 {_ms(high)} max {_ms(lateness.max)} ms, "
-        f"dialling p99 {_ms(dialling.percentile(99.0))} ms"
+        f"frames {number(lateness.count)}, lateness p50 {milliseconds(middle)} "
+        f"p99 {milliseconds(high)} max {milliseconds(lateness.max)} ms, "
+        f"dialling p99 {milliseconds(dialling.percentile(99.0))} ms"
     )
     dropped = tally.counts["engine_failed"]
-    more = [f"{_number(dropped)} calls dropped by the engine"] if dropped else []
+    more = [f"{number(dropped)} calls dropped by the engine"] if dropped else []
     return _item("generator", [text, *more])
-
-
-def _ms(seconds: float | None) -> str:
-    return "-" if seconds is None else f"{seconds * 1000:.1f}"

@@ -30,11 +30,14 @@ HISTOGRAMS = (
     "barge_in",
     "call",
     "dialling",
+    "setup",
     "lateness",
 )
 
 # How the causes begin that are the tester's own fault.
 ENGINE = "media engine"
+
+OVERDUE = 2.0  # seconds without a reply that count as a gap when a call is cut then
 
 FRAMES_NAMED = 6
 CAUSE_LENGTH = 90
@@ -106,6 +109,7 @@ def tally_call(
     heard: CallHeard | None = None,
     backoff: Judgement | None = None,
     attempts: Sequence[Attempt] = (),
+    waited: float = 0.0,
 ) -> Tally:
     """The tally of one call.
 
@@ -114,10 +118,12 @@ def tally_call(
         heard: what the fake recogniser received of it; None when nobody could tell.
         backoff: the judgement on the agent's attempts at the recogniser's door.
         attempts: those attempts, with what was heard on each.
+        waited: seconds from its intended moment until a phone was free for it.
     """
     tally = Tally()
     counts = tally.counts
     counts["placed"] = 1
+    counts["call_ms"] = round(record.duration * 1000)
     counts["answered"] = int(record.answered_after is not None)
     if record.cause == ENDED_BY_TESTER:
         counts["cut"] = 1
@@ -128,7 +134,11 @@ def tally_call(
         tally.causes[plain_cause(record.cause)] = 1
         counts["engine_failed"] = int(record.cause.startswith(ENGINE))
     if record.intended_at is not None:
-        _record(tally, "dialling", max(record.placed_at - record.intended_at, 0.0))
+        dialling = record.placed_at - record.intended_at - waited
+        _record(tally, "dialling", max(dialling, 0.0))
+        if record.answered_after is not None:
+            answered_at = record.placed_at + record.answered_after
+            _record(tally, "setup", max(answered_at - record.intended_at, 0.0))
     _record(tally, "answer", record.answered_after)
     _record(tally, "greeting", record.greeting_after)
     if counts["completed"]:
@@ -170,6 +180,7 @@ def _count_generator(tally: Tally, record: CallRecord) -> None:
 
 def _count_turns(tally: Tally, record: CallRecord) -> None:
     completed = bool(tally.counts["completed"])
+    cut = bool(tally.counts["cut"])
     for turn in record.turns:
         if turn.spoke_until is None:
             continue
@@ -180,7 +191,12 @@ def _count_turns(tally: Tally, record: CallRecord) -> None:
             tally.show("talked_over", record.call, f"turn {turn.turn}: {turn.said}")
         else:
             _record(tally, "turn_gap", turn.gap)
-        if turn.gap is None and completed:
+        waited = record.duration - turn.spoke_until
+        if turn.gap is None and cut and turn.awaited and waited > OVERDUE:
+            # The end of the run must not hide a reply that was slow already.
+            tally.counts["turns_overdue"] += 1
+            _record(tally, "turn_gap", waited)
+        if turn.gap is None and completed and turn.awaited:
             tally.counts["turns_unanswered"] += 1
             tally.show("unanswered", record.call, f"turn {turn.turn}: {turn.said}")
         if turn.barge_in:

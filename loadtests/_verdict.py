@@ -48,15 +48,17 @@ class Terms:
     Attributes:
         max_failed: share of finished calls that may fail, from 0 to 1.
         stopped: why the run ended before its time, such as the agent's death.
-        workers_lost: workers whose last calls are missing from the tally.
+        losses: what is missing of each worker that was lost, in words.
         calls_barge_in: whether the conversation holds a barge-in.
+        whole_calls: whether calls must have come to their end to be judged by.
     """
 
     budgets: Sequence[Budget]
     max_failed: float = 0.0
     stopped: str = ""
-    workers_lost: int = 0
+    losses: Sequence[str] = ()
     calls_barge_in: bool = True
+    whole_calls: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +85,10 @@ def judge_run(tally: Tally, terms: Terms) -> Judged:
         if budget.name != "barge_in" or terms.calls_barge_in
     )
     late = _late(tally)
-    reasons = [*late, *_calls(tally, terms), *_audio(tally), *_backoff(tally)]
-    measured = tally.counts["completed"] > 0 or tally.counts["failed"] > 0
+    reasons = [*late, *_blocked(tally), *_calls(tally, terms), *_audio(tally)]
+    reasons += _backoff(tally)
+    ended = ("completed", "failed") if terms.whole_calls else ("placed",)
+    measured = any(tally.counts[name] for name in ended)
     if measured:
         reasons += [_missed(verdict) for verdict in budgets if not verdict.met]
     if terms.stopped:
@@ -107,7 +111,20 @@ def _late(tally: Tally) -> list[str]:
         )
     if broken := tally.counts["engine_failed"]:
         reasons.append(f"the media engine left {broken} calls without their frames")
+    if full := tally.counts["engine_full"]:
+        reasons.append(f"the engine was full for {full} calls; add --processes")
+    if late := tally.counts["placed_late"]:
+        reasons.append(f"{late} calls were dialled too late although a phone was free")
     return reasons
+
+
+def _blocked(tally: Tally) -> list[str]:
+    blocked, offered = tally.counts["blocked"], tally.counts["offered"]
+    if not blocked:
+        return []
+    share = 100 * blocked / max(offered, 1)
+    text = f"{blocked} of {offered} calls found no free phone in time ({share:.1f} %): "
+    return [text + "the load was thinner than asked; a slow agent, or -u too small?"]
 
 
 def _calls(tally: Tally, terms: Terms) -> list[str]:
@@ -116,7 +133,7 @@ def _calls(tally: Tally, terms: Terms) -> list[str]:
     reasons = []
     if not counts["placed"]:
         reasons.append("no call was placed: nothing was measured")
-    elif not finished:
+    elif not finished and terms.whole_calls:
         reasons.append("no call came to its end: give the run more time (-t)")
     elif counts["failed"] > terms.max_failed * finished:
         share = 100 * counts["failed"] / finished
@@ -128,11 +145,7 @@ def _calls(tally: Tally, terms: Terms) -> list[str]:
         reasons.append(f"{counts['turns_unanswered']} turns were never answered")
     if counts["barge_ins_unstopped"]:
         reasons.append(f"{counts['barge_ins_unstopped']} barge-ins did not stop it")
-    if terms.workers_lost:
-        reasons.append(
-            f"workers lost: {terms.workers_lost}; their last calls are not counted"
-        )
-    return reasons
+    return [*reasons, *terms.losses]
 
 
 def _audio(tally: Tally) -> list[str]:

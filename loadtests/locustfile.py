@@ -2,6 +2,8 @@
 
 Each user is a phone. It dials through the media engine, which paces all frames in a
 process of its own, and waits for the record of the call; nothing here is fast path.
+``--calls-per-second`` has calls arrive by themselves, ``--find-capacity`` looks for the
+most that the agent holds, ``--conversations`` says what callers do.
 The fakes and the agent are started once, by the master or by the only process.
 """
 
@@ -16,7 +18,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import locust.stats
-from locust import User, constant, events, task
+from locust import User, events, task
 
 from loadtests._operator import Operator
 from loadtests._options import add_options
@@ -29,9 +31,12 @@ def round_to_three_digits(milliseconds: float) -> int:
 
 
 class Phone(User):  # type: ignore[misc]  # Locust comes without types
-    """Places one call after the other."""
+    """Places one call after the other, or takes those that arrive by themselves."""
 
-    wait_time = constant(0.2)
+    def wait_time(self) -> float:
+        """Seconds between two calls."""
+        seconds: float = self.environment.phone_operator.think()
+        return seconds
 
     @task  # type: ignore[untyped-decorator]
     def call(self) -> None:

@@ -45,7 +45,7 @@ class AudioBuffer:
             raise SettingError(f"buffer_size is {buffer_size}; it must be at least 1")
         self._buffer_size = buffer_size
         self._parts: list[bytes] = []
-        self._room = buffer_size  # bytes still missing from the next chunk, never 0
+        self._room = buffer_size  # bytes still missing from the next chunk
 
     @property
     def buffer_size(self) -> int:
@@ -60,13 +60,12 @@ class AudioBuffer:
         """
         if type(chunk) is not bytes:
             chunk = _own_copy(chunk)
-        room = self._room - len(chunk)
-        if room > 0:
-            if chunk:  # empty parts would pile up for ever
-                self._parts.append(chunk)
-                self._room = room
-            return []
-        return self._fill(chunk)
+        if chunk:  # empty parts would pile up for ever
+            self._room = room = self._room - len(chunk)
+            self._parts.append(chunk)
+            if room <= 0:
+                return self._cut()
+        return []
 
     def flush(self) -> bytes | None:
         """Return what is waiting and forget it; None when nothing is."""
@@ -83,18 +82,22 @@ class AudioBuffer:
         """Return how many bytes are waiting, always fewer than a chunk."""
         return self._buffer_size - self._room
 
-    def _fill(self, chunk: bytes) -> list[bytes]:
-        size, parts, first = self._buffer_size, self._parts, self._room
-        parts.append(chunk[:first])
+    def _cut(self) -> list[bytes]:
+        size, parts, over = self._buffer_size, self._parts, -self._room
+        self._room = size
+        last = b""
+        if over:  # the last part reaches beyond the first chunk
+            last = parts.pop()
+            parts.append(last[:-over])
         full = [b"".join(parts)]
         parts.clear()
-        rest = (len(chunk) - first) % size
-        end = len(chunk) - rest
-        if first < end:
-            full += [chunk[at : at + size] for at in range(first, end, size)]
-        if rest:
-            parts.append(chunk[end:])
-        self._room = size - rest
+        if over:
+            rest = over % size
+            begin, end = len(last) - over, len(last) - rest
+            full += [last[at : at + size] for at in range(begin, end, size)]
+            if rest:
+                parts.append(last[end:])
+                self._room = size - rest
         return full
 
 

@@ -6,7 +6,8 @@ import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from math import ceil, frexp, inf, ldexp
+from math import ceil, floor, frexp, inf, ldexp
+from operator import index
 
 from voiceutils.errors import SettingError, WireError
 
@@ -15,6 +16,7 @@ __all__ = ["DEFAULT_BUDGETS", "Budget", "LatencyHistogram", "Verdict"]
 # Every octave is cut into 128 equal buckets, so a bucket is at most 1/128 of its own
 # lower end wide and its middle is within 0.4 % of anything in it.
 _PER_OCTAVE = 128
+_STEPS = 2 * _PER_OCTAVE  # mantissas begin at a half
 _ZERO = -(1 << 20)  # below the bucket of the smallest float
 _EXTREMES = ("min_bits", "max_bits")
 
@@ -26,11 +28,10 @@ class LatencyHistogram:
     from their merged counts, which no average of percentiles can give.
     """
 
-    __slots__ = ("_buckets", "_count", "_max", "_min")
+    __slots__ = ("_buckets", "_max", "_min")
 
     def __init__(self) -> None:
         self._buckets: dict[int, int] = {}
-        self._count = 0
         self._min = inf
         self._max = -inf
 
@@ -41,35 +42,41 @@ class LatencyHistogram:
             ValueError: it is negative, infinite or not a number; such a figure comes
                 from a wrong subtraction and must not be hidden among the others.
         """
+        if self._min < seconds <= self._max:
+            # What lies between others needs no check, and is not zero. This is the
+            # path of every frame of every call; a function for it costs a quarter.
+            mantissa, exponent = frexp(seconds)
+            bucket = exponent * _PER_OCTAVE + floor(mantissa * _STEPS)
+        else:
+            bucket = self._widen(seconds)
+        try:
+            self._buckets[bucket] += 1
+        except KeyError:
+            self._buckets[bucket] = 1
+
+    def _widen(self, seconds: float) -> int:
+        """Check a latency at the edge of the others; return its bucket."""
         if not 0.0 <= seconds < inf:
             raise ValueError(f"a latency is 0 or more seconds, not {seconds!r}")
-        if seconds:
-            mantissa, exponent = frexp(seconds)
-            bucket = exponent * _PER_OCTAVE + int(mantissa * (2 * _PER_OCTAVE))
-        else:
-            bucket = _ZERO
-        buckets = self._buckets
-        buckets[bucket] = buckets.get(bucket, 0) + 1
-        self._count += 1
-        if seconds < self._min:
-            self._min = seconds
-        if seconds > self._max:
-            self._max = seconds
+        bucket = _bucket(seconds)
+        self._min = min(self._min, seconds)
+        self._max = max(self._max, seconds)
+        return bucket
 
     @property
     def count(self) -> int:
         """How many latencies were recorded."""
-        return self._count
+        return sum(self._buckets.values())
 
     @property
     def min(self) -> float | None:
         """The smallest in seconds, exact; None when empty."""
-        return self._min if self._count else None
+        return self._min if self._buckets else None
 
     @property
     def max(self) -> float | None:
         """The largest in seconds, exact; None when empty."""
-        return self._max if self._count else None
+        return self._max if self._buckets else None
 
     def percentile(self, percent: float) -> float | None:
         """Return the latency in seconds that this share did not exceed.
@@ -79,11 +86,12 @@ class LatencyHistogram:
         """
         if not 0 <= percent <= 100:
             raise ValueError(f"a percentile lies in 0..100, not {percent!r}")
-        if not self._count:
+        count = self.count
+        if not count:
             return None
         # Exact, or 99.9 % of 1000 would be the 1000th for a rounding error.
-        rank = max(1, ceil(Fraction(repr(percent)) * self._count / 100))
-        if rank == self._count:
+        rank = max(1, ceil(Fraction(repr(percent)) * count / 100))
+        if rank == count:
             return self._max
         seen = 0
         for bucket in sorted(self._buckets):
@@ -96,7 +104,6 @@ class LatencyHistogram:
         """Add everything that the other one recorded."""
         for bucket, count in other._buckets.items():
             self._buckets[bucket] = self._buckets.get(bucket, 0) + count
-        self._count += other._count
         self._min = min(self._min, other._min)
         self._max = max(self._max, other._max)
 
@@ -105,7 +112,7 @@ class LatencyHistogram:
 
         ``min_bits`` and ``max_bits`` are the extremes as IEEE 754 bit patterns.
         """
-        if not self._count:
+        if not self._buckets:
             return {}
         counts = {
             str(bucket): self._buckets[bucket] for bucket in sorted(self._buckets)
@@ -127,8 +134,7 @@ class LatencyHistogram:
             histogram._min, histogram._max = (_float(counts[key]) for key in _EXTREMES)
             for key, count in counts.items():
                 if key not in _EXTREMES:
-                    histogram._buckets[int(key)] = count
-                    histogram._count += count
+                    histogram._buckets[int(key)] = index(count)
         except (KeyError, ValueError, TypeError, struct.error) as error:
             raise WireError(f"not the counts of a histogram ({error!r})") from error
         if not histogram._consistent():
@@ -138,15 +144,12 @@ class LatencyHistogram:
         return histogram
 
     def _consistent(self) -> bool:
-        low, high = LatencyHistogram(), LatencyHistogram()
         if not (self._buckets and 0.0 <= self._min <= self._max < inf):
             return False
-        low.record(self._min)
-        high.record(self._max)
         return (
             min(self._buckets.values()) > 0
-            and min(self._buckets) in low._buckets
-            and max(self._buckets) in high._buckets
+            and min(self._buckets) == _bucket(self._min)
+            and max(self._buckets) == _bucket(self._max)
         )
 
     def __eq__(self, other: object) -> bool:
@@ -157,14 +160,21 @@ class LatencyHistogram:
     __hash__ = None  # type: ignore[assignment]  # it changes
 
     def __repr__(self) -> str:
-        return f"<LatencyHistogram of {self._count}, {self.min}..{self.max} s>"
+        return f"<LatencyHistogram of {self.count}, {self.min}..{self.max} s>"
+
+
+def _bucket(seconds: float) -> int:
+    if not seconds:
+        return _ZERO
+    mantissa, exponent = frexp(seconds)
+    return exponent * _PER_OCTAVE + floor(mantissa * _STEPS)
 
 
 def _middle(bucket: int) -> float:
     if bucket == _ZERO:
         return 0.0
     octave, step = divmod(bucket - _PER_OCTAVE, _PER_OCTAVE)
-    return ldexp((_PER_OCTAVE + step + 0.5) / (2 * _PER_OCTAVE), octave)
+    return ldexp((_PER_OCTAVE + step + 0.5) / _STEPS, octave)
 
 
 def _bits(value: float) -> int:

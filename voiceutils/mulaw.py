@@ -76,8 +76,22 @@ def level(audio: bytes) -> float:
     return sum([magnitude[byte] for byte in audio]) / len(audio) if audio else 0.0
 
 
+# Adding up magnitudes one by one costs more than all else that is done to a frame; in
+# steps of 16, cut at 255, they fit into bytes, which are added up at once.
+_STEP = 16
+_QUIET = bytes(byte for byte in range(256) if _MAGNITUDE[byte] < VOICED_LEVEL)
+_STEPS = bytes(min(255, magnitude // _STEP) for magnitude in _MAGNITUDE)
+
+
 def is_voiced(audio: bytes) -> bool:
     """Tell whether the audio is louder than line noise."""
+    if not audio.translate(None, _QUIET):
+        return False
+    enough = len(audio) * VOICED_LEVEL
+    steps = audio.translate(_STEPS)
+    # Rounded down, so what is enough here is enough; most speech shows it at once.
+    if _STEP * sum(steps[::4]) >= enough or _STEP * sum(steps) >= enough:
+        return True
     return level(audio) >= VOICED_LEVEL
 
 

@@ -6,14 +6,16 @@ import asyncio
 
 from conformance._case import MUST, case
 from conformance._limits import BARGE_IN_LIMIT
-from conformance._line import Line
+from conformance._line import Line, Unsupported
 from fakes.call_record import TurnRecord
-from fakes.faults import Nothing, Trickle
+from fakes.faults import Nothing, Recite, Trickle
 from fakes.speech import REPLIES, sentences
 from fakes.twilio.script import AwaitGreeting, HangUp, Say
 
 # The reply repeats it, so it is long enough to be interrupted anywhere.
 _LONG = "Please book a table for four on Friday evening at half past seven."
+
+
 _QUESTION = "What time is it?"
 
 
@@ -39,6 +41,7 @@ def _expect_stopped(line: Line, turn: TurnRecord) -> None:
     level=MUST,
     source="https://github.com/pipecat-ai/pipecat/issues/366",
     mutants=("sends_no_clear",),
+    needs=("barge-in",),
 )
 async def test_agent_stops_when_interrupted(line: Line) -> None:
     """The agent falls silent when the caller speaks up.
@@ -54,43 +57,11 @@ async def test_agent_stops_when_interrupted(line: Line) -> None:
 
 
 @case(
-    "4.2",
-    level=MUST,
-    source="https://github.com/pipecat-ai/pipecat/pull/4145",
-    mutants=("keeps_streaming_after_clear",),
-)
-async def test_nothing_old_follows_a_clear(line: Line) -> None:
-    """After a clear nothing of the old reply is sent any more.
-
-    Do: let the speech arrive in real time, and interrupt it after 0.8 s.
-    Expect: the agent sends a clear, and after it no frame of an utterance that was
-        sent before it.
-    Because: one clear empties the queue once; a stream that goes on fills it again.
-    """
-    await line.fault("speak_rest", Nothing(), *(Trickle(1.0),) * 6)
-    async with line.tapped() as tap:
-        await line.talk(
-            AwaitGreeting(),
-            Say(_LONG),
-            Say(_QUESTION, barge_in_after=0.8),
-            HangUp(),
-            address=tap.address,
-        )
-        clears = tap.clears()
-        late = tap.old_utterances_after_clear()
-    line.expect(clears > 0, "a clear for the interruption", "none")
-    line.expect(
-        not late,
-        "no old utterance goes on after the clear",
-        f"frames of utterances {late}",
-    )
-
-
-@case(
     "4.3",
     level=MUST,
     source="https://github.com/shaswat28/streamdouble",
     mutants=("deaf_once_all_is_sent",),
+    needs=("barge-in",),
 )
 async def test_agent_can_be_interrupted_when_all_is_sent(line: Line) -> None:
     """An interruption works late in a reply, when everything was sent long ago.
@@ -112,6 +83,7 @@ async def test_agent_can_be_interrupted_when_all_is_sent(line: Line) -> None:
     level=MUST,
     source="https://github.com/twilio-samples/speech-assistant-openai-realtime-api-node/issues/33",
     mutants=("counts_marks_of_a_cleared_reply",),
+    needs=("barge-in",),
 )
 async def test_second_interruption_works_too(line: Line) -> None:
     """A second interruption in the same call works like the first.
@@ -134,36 +106,11 @@ async def test_second_interruption_works_too(line: Line) -> None:
 
 
 @case(
-    "4.5",
-    level=MUST,
-    source="https://github.com/livekit/agents/pull/3917",
-    mutants=("deaf_until_marks_return",),
-)
-async def test_lost_marks_do_not_hang_the_call(line: Line) -> None:
-    """A call goes on when no mark ever returns.
-
-    Do: lose every mark on its way to the agent; greeting and two questions.
-    Expect: both questions are answered.
-    Because: marks may be late or lost; a wait without a limit is a dead call.
-    """
-    async with line.tapped(
-        lambda text: [] if '"event":"mark"' in text else [text]
-    ) as tap:
-        await line.talk(
-            AwaitGreeting(),
-            Say(_QUESTION),
-            Say("Where are you located?"),
-            HangUp(),
-            address=tap.address,
-        )
-    line.expect_completed()
-
-
-@case(
     "4.6",
     level=MUST,
     source="https://github.com/twilio-labs/call-gpt/issues/20",
     mutants=("does_not_cancel_the_model",),
+    needs=("barge-in",),
 )
 async def test_model_request_ends_with_the_interruption(line: Line) -> None:
     """The model is told to stop when its reply is interrupted.
@@ -199,4 +146,65 @@ async def test_model_request_ends_with_the_interruption(line: Line) -> None:
         after is not None and after <= 1.0,
         "the interrupted model request is closed within 1 s",
         shown,
+    )
+
+
+@case(
+    "4.9",
+    level=MUST,
+    source="https://github.com/livekit/agents/pull/667",
+    mutants=("cannot_be_interrupted_while_greeting",),
+    needs=("barge-in", "greeting"),
+)
+async def test_greeting_can_be_interrupted(line: Line) -> None:
+    """The greeting stops when the caller speaks up.
+
+    Do: the caller asks a question 1 s after the greeting began.
+    Expect: what is heard of the greeting ends within 0.5 s of the first voiced frame.
+    Because: the greeting is what callers interrupt most.
+    """
+    await line.talk(AwaitGreeting(), Say(_LONG, barge_in_after=1.0), HangUp())
+    _expect_stopped(line, line.expect_completed().turns[0])
+
+
+@case(
+    "4.11",
+    level=MUST,
+    source="https://github.com/livekit/agents/pull/5703",
+    mutants=("does_not_cancel_speech",),
+    needs=("barge-in",),
+)
+async def test_speech_request_ends_with_the_interruption(line: Line) -> None:
+    """The speech service is told to stop when its audio is not wanted any more.
+
+    Do: let speech arrive in real time; interrupt a long reply after 0.8 s.
+    Expect: the interrupted request is closed within 1 s of the interruption.
+    Because: speech that nobody hears is paid for, and fills the connection limit.
+    """
+    await line.fault("speak_rest", Nothing(), *(Trickle(1.0),) * 6)
+    await line.fault("chat", Recite(f"Well {_LONG}"))
+    record = await line.talk(
+        AwaitGreeting(), Say(_QUESTION), Say(_QUESTION, barge_in_after=0.8), HangUp()
+    )
+    spoke = record.turns[1].spoke_from if len(record.turns) > 1 else None
+    line.expect(spoke is not None, "an interruption", record.cause)
+    assert spoke is not None
+    at = record.placed_at + spoke
+    open_then = [
+        attempt
+        for attempt in await line.attempts("speak_rest")
+        if attempt.opened is not None
+        and attempt.opened < at
+        and (attempt.closed is None or attempt.closed > at)
+    ]
+    late = [a for a in open_then if a.closed is None or a.closed > at + 1.0]
+    if not open_then and not await line.attempts("speak_rest"):
+        raise Unsupported("needs speech over streaming REST with tag=<CallSid>")
+    line.expect(
+        not late,
+        "the interrupted speech request is closed within 1 s",
+        ", ".join(
+            "still open" if a.closed is None else f"after {a.closed - at:.2f} s"
+            for a in late
+        ),
     )

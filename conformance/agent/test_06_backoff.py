@@ -9,7 +9,14 @@ from conformance._case import MUST, SHOULD, case
 from conformance._line import Line
 from fakes.faults import Close, Nothing, Refuse
 from fakes.ledger import Attempt
-from fakes.twilio.script import AwaitGreeting, HangUp, Pause, Say
+from fakes.twilio.script import (
+    AwaitGreeting,
+    HangUp,
+    Pause,
+    Say,
+    expected_reply,
+    plain_words,
+)
 
 
 def _gaps(attempts: list[Attempt]) -> list[float]:
@@ -100,35 +107,6 @@ async def test_no_attempt_after_the_caller_left(line: Line) -> None:
 
 
 @case(
-    "6.4",
-    level=MUST,
-    source="https://github.com/deepgram/deepgram-twilio-streaming-voice-agent",
-    mutants=("never_reconnects",),
-)
-async def test_caller_is_heard_again_after_a_lost_link(line: Line) -> None:
-    """When the link to the recogniser is lost, the caller is heard again.
-
-    Do: let Deepgram close /v1/listen with 1011 after 3 s; ask a question later on.
-    Expect: a second connection; every frame of the question arrives, and a reply.
-    Because: links drop in mid-call, and without a new one the agent is deaf for good.
-    """
-    await line.fault("listen", Close(1011, after=3.0), Nothing())
-    await line.talk(AwaitGreeting(), Pause(3.0), Say("What time is it?"), HangUp())
-
-    attempts = await line.attempts("listen")
-    line.expect(
-        len(attempts) >= 2, "a second connection to the recogniser", f"{len(attempts)}"
-    )
-    line.expect_completed()
-    turns = await line.heard()
-    line.expect(
-        bool(turns) and not turns[0].missing,
-        "every frame of the question arrives",
-        f"missing {turns[0].missing}" if turns else "nothing does",
-    )
-
-
-@case(
     "6.5",
     level=SHOULD,
     source="https://github.com/BasedHardware/omi/issues/4746",
@@ -163,3 +141,115 @@ async def test_retries_of_many_calls_are_spread(line: Line) -> None:
         "times that spread over at least 60 ms",
         f"{spread * 1000:.1f} ms, times from {min(times):.3f} s",
     )
+
+
+@case(
+    "6.6",
+    level=MUST,
+    source="https://github.com/pipecat-ai/pipecat/pull/4201",
+    mutants=("reconnects_at_once",),
+)
+async def test_link_that_never_lasts_is_not_a_loop(line: Line) -> None:
+    """A recogniser that accepts and leaves at once is not called in a tight loop.
+
+    Do: close every link to the recogniser 20 ms after its opening, for 5 s.
+    Expect: at most 15 attempts.
+    Because: an open handshake is not a working service, so it must not reset the delay.
+    """
+    await line.fault("listen", *(Close(1011, after=0.02),) * 200)
+    await line.talk(Pause(5.0), HangUp())
+    attempts = await line.attempts("listen")
+    line.expect(
+        1 <= len(attempts) <= 15, "one to 15 attempts in 5 s", f"{len(attempts)}"
+    )
+
+
+@case(
+    "6.7",
+    level=SHOULD,
+    source="https://www.rfc-editor.org/rfc/rfc9110#field.retry-after",
+    mutants=("ignores_retry_after",),
+)
+async def test_retry_after_is_kept(line: Line) -> None:
+    """A model that says when to come again is not asked before.
+
+    Do: answer the first request with 429 and Retry-After 2; ask a question.
+    Expect: no other request within 1.9 s, and something is heard within 8 s.
+    Because: who comes too early is refused again, and for longer.
+    """
+    await line.fault("chat", Refuse(429, retry_after=2.0))
+    await line.talk(AwaitGreeting(), Say("What time is it?"), HangUp())
+    attempts = await line.attempts("chat")
+    gaps = _gaps(attempts)
+    line.expect(
+        not gaps or gaps[0] >= 1.9, "2 s until the next request", f"{gaps[:1]} s"
+    )
+    line.expect_no_silence()
+
+
+@case(
+    "6.8",
+    level=SHOULD,
+    source="https://github.com/livekit/agents/issues/6009",
+    mutants=("asks_the_model_once",),
+)
+async def test_one_failure_of_the_model_is_not_noticed(line: Line) -> None:
+    """One failed request to the model is made good before anybody notices.
+
+    Do: answer the first request to the model with 503; ask a question.
+    Expect: the reply to the question.
+    Because: one in some hundred requests fails, and the next one does not.
+    """
+    said = "Where is my parcel?"
+    await line.fault("chat", Refuse(503), Nothing())
+    await line.talk(AwaitGreeting(), Say(said), HangUp())
+    await line.attempts()
+    _expect_reply(line, said)
+
+
+@case(
+    "6.9",
+    level=SHOULD,
+    source="https://github.com/livekit/agents/pull/5728",
+    mutants=("asks_for_speech_once",),
+)
+async def test_one_failure_of_speech_is_not_noticed(line: Line) -> None:
+    """One failed speech request is made good before anybody notices.
+
+    Do: answer the second speech request of the call with 503; ask a question.
+    Expect: every word of the reply.
+    Because: a sentence that is left out changes what was said.
+    """
+    said = "Where is my parcel?"
+    await line.fault("speak_rest", Nothing(), Nothing(), Refuse(503), Nothing())
+    await line.talk(AwaitGreeting(), Say(said), HangUp())
+    await line.attempts()
+    _expect_reply(line, said)
+
+
+def _expect_reply(line: Line, said: str) -> None:
+    record = line.expect_completed()
+    heard, wanted = record.turns[0].heard, expected_reply(said) or ""
+    line.expect(plain_words(heard) == plain_words(wanted), repr(wanted), repr(heard))
+
+
+@case(
+    "6.10",
+    level=MUST,
+    source="https://github.com/livekit/agents/pull/5831",
+    mutants=("asks_the_model_for_ever",),
+)
+async def test_model_that_refuses_the_key_is_not_hammered(line: Line) -> None:
+    """A model that refuses the key is not asked again and again.
+
+    Do: answer every request to the model with 401; ask a question and wait.
+    Expect: at most three requests, and something is heard, or the call ends.
+    Because: the key stays wrong, and the caller waits for nothing.
+    """
+    await line.fault("chat", *(Refuse(401),) * 60)
+    await line.talk(AwaitGreeting(), Say("What time is it?"), Pause(2.0), HangUp())
+    attempts = await line.attempts("chat")
+    line.expect(
+        1 <= len(attempts) <= 3, "one to three requests", f"{len(attempts)} requests"
+    )
+    line.expect_no_silence()

@@ -6,7 +6,14 @@ import asyncio
 
 from conformance._case import MUST, case
 from conformance._line import Line
-from fakes.twilio.script import AwaitGreeting, ConversationStep, HangUp, Pause, Say
+from fakes.twilio.script import (
+    AwaitGreeting,
+    ConversationStep,
+    HangUp,
+    HangUpHow,
+    Pause,
+    Say,
+)
 
 
 @case(
@@ -80,4 +87,115 @@ async def test_one_caller_does_not_silence_another(line: Line) -> None:
             f"utterance {utterance.utterance} is heard whole",
             f"{utterance.heard} of {utterance.frames} frames"
             f"{', cut off' if utterance.cut else ''}",
+        )
+
+
+@case(
+    "8.3",
+    level=MUST,
+    source="https://github.com/livekit/agents/pull/3705",
+    mutants=("shares_one_recogniser", "answers_the_last_caller"),
+)
+async def test_many_callers_do_not_mix(line: Line) -> None:
+    """Eight callers at once are eight conversations.
+
+    Do: eight calls in the same moment; each caller says its own number.
+    Expect: each hears its own number, and no link to the recogniser carries two
+        callers.
+    Because: pools and caches are shared, and the race for them needs more than two.
+    """
+    lines = [line, *(line.beside() for _ in range(7))]
+    try:
+        await asyncio.gather(
+            *(
+                one.talk(
+                    AwaitGreeting(),
+                    Say(f"Hello, this is caller {one.digits}."),
+                    HangUp(),
+                )
+                for one in lines
+            )
+        )
+        for one in lines:
+            record = one.expect_completed()
+            one.expect(
+                not record.foreign and one.digits in record.turns[0].heard.lower(),
+                f"caller {one.call} hears its own number",
+                "; ".join(record.foreign) or repr(record.turns[0].heard),
+            )
+            shared = [a.calls for a in await one.attempts("listen") if len(a.calls) > 1]
+            one.expect(not shared, "one caller on each link", f"callers {shared}")
+    finally:
+        for one in lines[1:]:
+            await one.__aexit__()
+
+
+@case(
+    "8.4",
+    level=MUST,
+    source="https://github.com/pipecat-ai/pipecat/pull/4774",
+    mutants=("drops_the_older_call",),
+)
+async def test_new_caller_does_not_replace_the_old_one(line: Line) -> None:
+    """A caller who comes later does not take the place of one who is there.
+
+    Do: a second call begins while the first one is asking; both go on.
+    Expect: the first call goes on to its end.
+    Because: an agent for one call at a time must refuse the second, not drop the first.
+    """
+    async with line.beside() as other:
+        await asyncio.gather(
+            line.talk(
+                AwaitGreeting(),
+                Say("What time is it?"),
+                Say("Where are you located?"),
+                HangUp(),
+            ),
+            _later(2.5, other, AwaitGreeting(), HangUp()),
+        )
+    line.expect_completed()
+
+
+async def _later(wait: float, line: Line, *steps: ConversationStep) -> None:
+    await asyncio.sleep(wait)
+    await line.talk(*steps)
+
+
+_ENDINGS: tuple[HangUpHow, ...] = ("stop", "close", "reset")
+
+
+@case(
+    "8.5",
+    level=MUST,
+    source="https://github.com/deepgram/deepgram-twilio-streaming-voice-agent",
+    mutants=("stops_everyone_at_a_hang_up",),
+)
+async def test_leaving_caller_does_not_disturb_the_others(line: Line) -> None:
+    """A caller who leaves does not cut off anybody else.
+
+    Do: one caller listens to a long reply while three others hang up.
+    Expect: the first one hears the reply whole.
+    Because: what is reset at the end of a call must be that call's own.
+    """
+    long = "Please book a table for four on Friday evening at half past seven."
+    others = [line.beside() for _ in range(3)]
+    try:
+        await asyncio.gather(
+            line.talk(AwaitGreeting(), Say(long), HangUp()),
+            *(
+                other.talk(Pause(7.5 + 0.8 * number), HangUp(how))
+                for number, (other, how) in enumerate(
+                    zip(others, _ENDINGS, strict=True)
+                )
+            ),
+        )
+    finally:
+        for other in others:
+            await other.__aexit__()
+    record = line.expect_completed()
+    for utterance in record.utterances:
+        line.expect(
+            not utterance.cut and not utterance.lost,
+            f"{utterance.text!r} is heard whole",
+            f"{utterance.heard} of {utterance.frames} frames",
         )

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from importlib.util import find_spec
 from typing import Any, NamedTuple
 
+from conformance.bench._installed import installed
 from voiceutils import sync_with_retry, with_retry
 
-__all__ = ["ATTEMPTS", "RIVALS", "Rival"]
+__all__ = ["ATTEMPTS", "MISSING", "RIVALS", "Rival"]
 
 ATTEMPTS = 5
 
@@ -27,7 +27,7 @@ class Rival(NamedTuple):
 
 
 async def _no_sleep(_: float) -> None:
-    return None
+    await asyncio.sleep(0)  # as those do that cannot be told not to sleep
 
 
 def _ours() -> Rival:
@@ -97,6 +97,7 @@ def _plain() -> Rival:
 _MAKERS = {"tenacity": _tenacity, "stamina": _stamina, "backoff": _backoff}
 RIVALS = [
     _ours(),
-    *(make() for name, make in _MAKERS.items() if find_spec(name)),
+    *(make() for name, make in _MAKERS.items() if installed(name)),
     _plain(),
 ]
+MISSING = [name for name in _MAKERS if not installed(name)]

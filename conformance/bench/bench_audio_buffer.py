@@ -1,15 +1,27 @@
-"""AudioBuffer beside its rivals: a second of call audio, and a backlog."""
+"""AudioBuffer beside its rivals: frames, chunks of every size, and backlogs."""
 
 from __future__ import annotations
 
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from conformance.bench._rivals import Buffer, BytearrayDel, PlainLoop
-from voiceutils import AudioBuffer, mulaw
+from conformance.bench._rivals import (
+    AppendOnly,
+    Buffer,
+    BytearrayDel,
+    Deque,
+    ListJoin,
+    PlainLoop,
+)
+from conformance.core._heap import pinned
+from voiceutils import DEFAULT_BUFFER_SIZE, AudioBuffer, mulaw
 
-BUFFERS: list[type[Buffer]] = [AudioBuffer, BytearrayDel, PlainLoop]
+BUFFERS: list[type[Buffer]] = [AudioBuffer, BytearrayDel, PlainLoop, ListJoin, Deque]
+# The others copy what remains for every chunk: minutes for 50 MB.
+LINEAR: list[type[Buffer]] = [AudioBuffer, BytearrayDel, ListJoin]
 BACKLOG = bytes(1 << 20)  # two minutes of audio held back by an outage
+ADDS = 1000
+EVERY_SIZE = pytest.mark.parametrize("size", [1, 20, 160, 320, 3200, 64_000])
 
 
 @pytest.mark.benchmark(group="audio buffer: 50 frames of 160 bytes")
@@ -25,6 +37,36 @@ def test_second_of_a_call(benchmark: BenchmarkFixture, kind: type[Buffer]) -> No
     assert benchmark(second) == 10
 
 
+@pytest.mark.benchmark(group="audio buffer: 1000 frames into chunks of 3200 bytes")
+@pytest.mark.parametrize("kind", [AppendOnly, *BUFFERS])
+def test_frames_above_the_floor(
+    benchmark: BenchmarkFixture, kind: type[Buffer]
+) -> None:
+    """A frame, every cost shared out, beside a method that only keeps it."""
+    frames = [mulaw.SILENCE_FRAME] * ADDS
+
+    def many() -> None:
+        buffer = kind(DEFAULT_BUFFER_SIZE)
+        for frame in frames:
+            buffer.add(frame)
+
+    benchmark(many)
+
+
+@pytest.mark.parametrize("kind", BUFFERS)
+@EVERY_SIZE
+def test_pieces(benchmark: BenchmarkFixture, kind: type[Buffer], size: int) -> None:
+    """A hundred pieces of one size, from a byte to twenty chunks at once."""
+    benchmark.group = f"audio buffer: 100 pieces of {size} bytes"
+    buffer, piece = kind(DEFAULT_BUFFER_SIZE), bytes(size)
+
+    def pieces() -> None:
+        for _ in range(100):
+            buffer.add(piece)
+
+    benchmark(pieces)
+
+
 @pytest.mark.benchmark(group="audio buffer: one full chunk of 3200 bytes")
 @pytest.mark.parametrize("kind", BUFFERS)
 def test_exact_chunk(benchmark: BenchmarkFixture, kind: type[Buffer]) -> None:
@@ -37,8 +79,22 @@ def test_exact_chunk(benchmark: BenchmarkFixture, kind: type[Buffer]) -> None:
 @pytest.mark.parametrize("kind", BUFFERS)
 def test_backlog(benchmark: BenchmarkFixture, kind: type[Buffer]) -> None:
     """What recovery costs while all other calls wait."""
+    pins = pinned(lambda: kind(3200).add(BACKLOG))
     chunks = benchmark(lambda: kind(3200).add(BACKLOG))
+    del pins
     assert len(chunks) == len(BACKLOG) // 3200
+
+
+@pytest.mark.parametrize("kind", LINEAR)
+@pytest.mark.parametrize("megabytes", [1, 10, 50])
+def test_drain(benchmark: BenchmarkFixture, kind: type[Buffer], megabytes: int) -> None:
+    """The figure for 50 is 50 times that for 1, where nothing is copied again."""
+    benchmark.group = f"audio buffer: drain {megabytes} MB"
+    audio = bytes(megabytes * 1_000_000)
+    pins = pinned(lambda: kind(3200).add(audio))
+    chunks = benchmark(lambda: kind(3200).add(audio))
+    del pins
+    assert len(chunks) == len(audio) // 3200
 
 
 def test_rivals_give_the_same_chunks() -> None:
@@ -49,4 +105,4 @@ def test_rivals_give_the_same_chunks() -> None:
     for kind in BUFFERS:
         buffer = kind(320)
         answers.append([chunk for piece in pieces for chunk in buffer.add(piece)])
-    assert answers[0] == answers[1] == answers[2]
+    assert all(answer == answers[0] for answer in answers)

@@ -1,46 +1,26 @@
-"""What a success at the first attempt costs under retry, beside a plain loop."""
+"""What retrying costs, by us, by the libraries for it and by a plain loop."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+import logging
+from collections.abc import Iterator
+from unittest.mock import patch
 
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from voiceutils import Backoff, sync_with_retry, with_retry
+from conformance.bench._installed import needs
+from conformance.bench._retried import flaky, flaky_awaited, succeed, succeed_awaited
+from conformance.bench._retry_rivals import MISSING, RIVALS, Rival
+from voiceutils import Backoff
 
 CALLS = 100
-
-
-def succeed() -> int:
-    """Do nothing, successfully."""
-    return 1
-
-
-async def succeed_async() -> int:
-    """Do nothing, successfully."""
-    return 1
-
-
-def plain(func: Callable[[], int]) -> int:
-    """Retry in five lines, without any of the rules."""
-    for _ in range(3):
-        try:
-            return func()
-        except Exception:
-            continue
-    raise AssertionError
-
-
-async def plain_async(func: Callable[[], Awaitable[int]]) -> int:
-    """Retry in five lines, without any of the rules."""
-    for _ in range(3):
-        try:
-            return await func()
-        except Exception:
-            continue
-    raise AssertionError
+EVERY_RIVAL = pytest.mark.parametrize(
+    "rival",
+    [pytest.param(rival, id=rival.name) for rival in RIVALS]
+    + [pytest.param(None, id=name, marks=needs(name)) for name in MISSING],
+)
 
 
 @pytest.fixture
@@ -50,24 +30,53 @@ def loop() -> Iterator[asyncio.AbstractEventLoop]:
         yield runner.get_loop()
 
 
+@pytest.fixture(autouse=True)
+def _nobody_waits_or_writes() -> Iterator[None]:
+    """Some cannot be told not to sleep or to log between two attempts."""
+    logging.disable(logging.CRITICAL)
+    with patch("time.sleep", lambda _: None):
+        yield
+    logging.disable(logging.NOTSET)
+
+
 @pytest.mark.benchmark(group="retry: immediate success")
-@pytest.mark.parametrize("retry", [sync_with_retry, plain])
-def test_sync(benchmark: BenchmarkFixture, retry: Callable[..., int]) -> None:
+@EVERY_RIVAL
+def test_sync(benchmark: BenchmarkFixture, rival: Rival) -> None:
     """One call of a plain function."""
-    assert benchmark(retry, succeed) == 1
+    assert benchmark(rival.sync(succeed)) == 1
+
+
+@pytest.mark.benchmark(group="retry: two failures, then success")
+@EVERY_RIVAL
+def test_sync_failures(benchmark: BenchmarkFixture, rival: Rival) -> None:
+    """Three attempts of a plain function."""
+    assert benchmark(rival.sync(flaky())) == 1
 
 
 @pytest.mark.benchmark(group="retry: immediate success, 100 awaited in one loop run")
-@pytest.mark.parametrize("retry", [with_retry, plain_async])
+@EVERY_RIVAL
 def test_async(
-    benchmark: BenchmarkFixture,
-    loop: asyncio.AbstractEventLoop,
-    retry: Callable[..., Awaitable[int]],
+    benchmark: BenchmarkFixture, loop: asyncio.AbstractEventLoop, rival: Rival
 ) -> None:
     """A hundred calls of a coroutine function, so that the loop's own cost is small."""
+    call = rival.awaited(succeed_awaited)
 
     async def calls() -> int:
-        return sum([await retry(succeed_async) for _ in range(CALLS)])
+        return sum([await call() for _ in range(CALLS)])
+
+    assert benchmark(lambda: loop.run_until_complete(calls())) == CALLS
+
+
+@pytest.mark.benchmark(group="retry: two failures, 100 awaited in one loop run")
+@EVERY_RIVAL
+def test_async_failures(
+    benchmark: BenchmarkFixture, loop: asyncio.AbstractEventLoop, rival: Rival
+) -> None:
+    """Three attempts each; everybody gives way to the loop between two."""
+    call = rival.awaited(flaky_awaited())
+
+    async def calls() -> int:
+        return sum([await call() for _ in range(CALLS)])
 
     assert benchmark(lambda: loop.run_until_complete(calls())) == CALLS
 

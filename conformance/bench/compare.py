@@ -17,6 +17,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from conformance.bench._paired import FEWEST_PAIRS, Change, change
 from conformance.bench._revision import WORKING_TREE, Revision, revision
 from voiceutils.errors import SettingError, VoiceError
@@ -66,7 +68,7 @@ def _compare(options: argparse.Namespace) -> list[Change]:
         pair = (("base", base), ("head", head))
         for side, there in pair if number % 2 == 0 else pair[::-1]:
             path = keep / f"{side}-{number + 1:02d}.json"
-            told = _run(there, path, options)
+            told = run_round(there, path, options)
             _check_alike(alike, told["machine_info"], path)
             runs[side].append(
                 {b["fullname"]: b["stats"]["min"] for b in told["benchmarks"]}
@@ -78,7 +80,14 @@ def _compare(options: argparse.Namespace) -> list[Change]:
     return changes
 
 
-def _run(there: Revision, path: Path, options: argparse.Namespace) -> dict[str, Any]:
+def run_round(
+    there: Revision, path: Path, options: argparse.Namespace
+) -> dict[str, Any]:
+    """Run the benchmarks of a revision once; return the JSON of pytest-benchmark.
+
+    Raises:
+        SettingError: they do not run, take too long, or there are none.
+    """
     command = [
         str(there.python), "-m", "pytest", "conformance/bench",
         "-q", "--benchmark-enable", "--benchmark-only", f"--benchmark-json={path}",
@@ -87,15 +96,23 @@ def _run(there: Revision, path: Path, options: argparse.Namespace) -> dict[str, 
     ]  # fmt: skip
     command += ["-k", options.select] if options.select else []
     env = {**os.environ, "PYTHONPATH": str(there.folder)}
-    ran = subprocess.run(
-        command,
-        cwd=there.folder,
-        env=env,
-        capture_output=True,
-        check=False,
-        text=True,
-        timeout=RUN_SECONDS,
-    )
+    try:
+        ran = subprocess.run(
+            command,
+            cwd=there.folder,
+            env=env,
+            capture_output=True,
+            check=False,
+            text=True,
+            timeout=RUN_SECONDS,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise SettingError(
+            f"a round of {there.name!r} took more than {RUN_SECONDS:.0f} s; select "
+            "fewer benchmarks with -k, or give each less with --max-time"
+        ) from error
+    if ran.returncode == pytest.ExitCode.NO_TESTS_COLLECTED:
+        raise SettingError(f"{there.name!r} has no benchmark like {options.select!r}")
     if ran.returncode or not path.exists():
         end = "\n".join(ran.stdout.splitlines()[-8:])
         raise SettingError(f"the benchmarks of {there.name!r} did not run:\n{end}")

@@ -7,7 +7,6 @@ tried out, not read up. Needs ``pip install 'busyhour[rivals]'`` for the others.
 from __future__ import annotations
 
 import asyncio
-import itertools
 import logging
 import sys
 import time
@@ -18,7 +17,8 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any, NamedTuple
 from unittest.mock import patch
 
-from conformance.bench._retry_rivals import RIVALS, Rival
+from conformance.bench._retried import flaky, flaky_awaited, succeed, succeed_awaited
+from conformance.bench._retry_rivals import MISSING, RIVALS, Rival
 from voiceutils.errors import ProviderError
 
 __all__ = ["Costs", "Row", "main", "measure"]
@@ -44,38 +44,6 @@ class Row(NamedTuple):
     costs: Costs
     memory: float
     behaviour: tuple[str, ...]
-
-
-def flaky() -> Callable[[], int]:
-    """Return a function that fails twice, then succeeds, over and over."""
-    calls = itertools.count(1)
-
-    def fail_twice() -> int:
-        if next(calls) % 3:
-            raise ConnectionError("refused")
-        return 1
-
-    return fail_twice
-
-
-def flaky_awaited() -> Callable[[], Awaitable[int]]:
-    """Return the same to be awaited."""
-    fail_twice = flaky()
-
-    async def fail_twice_awaited() -> int:
-        return fail_twice()
-
-    return fail_twice_awaited
-
-
-def succeed() -> int:
-    """Do nothing, successfully."""
-    return 1
-
-
-async def succeed_awaited() -> int:
-    """Do nothing, successfully."""
-    return 1
 
 
 def measure() -> list[Row]:
@@ -206,9 +174,8 @@ def _versioned(name: str) -> str:
 def main() -> int:
     """Print the table, and what is missing in it."""
     print(table(measure()))
-    missing = {"tenacity", "stamina", "backoff"} - {rival.name for rival in RIVALS}
-    if missing:
-        print(f"not installed: {', '.join(sorted(missing))}", file=sys.stderr)
+    if MISSING:
+        print(f"not installed: {', '.join(MISSING)}", file=sys.stderr)
     return 0
 
 

@@ -541,3 +541,37 @@ Conversation.TestCase.settings = hypothesis_settings(
     max_examples=150, stateful_step_count=40, deadline=None
 )
 TestConversation = Conversation.TestCase
+
+
+def test_number_that_is_keyed_in_is_answered_once() -> None:
+    """Digits are kept until the hash key, then they are one utterance."""
+    turns, now = greeted(), 2.0
+    for digit in "4729":
+        assert turns.pressed(digit, now) == []
+    commands = turns.pressed("#", now)
+
+    assert commands == [Answer(2)]
+    assert turns.messages()[-1].text == "4729"
+    assert turns.pressed("#", now) == []
+
+
+def test_number_without_a_hash_ends_after_a_pause() -> None:
+    """No further key for a while ends the number; each key begins the wait anew."""
+    turns, now = greeted(), 2.0
+    turns.pressed("1", now)
+    turns.pressed("2", now + PATIENCE.keys - 0.1)
+
+    assert turns.on_timer(now + PATIENCE.keys + 0.1) == []
+    assert turns.on_timer(now + 2 * PATIENCE.keys) == [Answer(2)]
+    assert turns.messages()[-1].text == "12"
+
+
+def test_key_alone_does_not_stop_a_reply() -> None:
+    """A key pressed while the agent speaks stops nothing before its number is whole."""
+    turns = Turns(PHRASES, PATIENCE)
+    turns.start(0.0)
+    turns.audio_sent(1, 8000, 0.1)
+    assert turns.state is State.SPEAKING
+
+    assert turns.pressed("5", 0.2) == []
+    assert turns.state is State.SPEAKING

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
 import random
+import subprocess
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -10,7 +13,7 @@ from hypothesis import strategies as st
 
 from conformance.bench._paired import FEWEST_PAIRS, RELATIVE_FLOOR, Change, change
 from conformance.bench._revision import revision
-from conformance.bench.compare import markdown, table
+from conformance.bench.compare import markdown, run_round, table
 from voiceutils.errors import SettingError
 
 ROUNDS = 12
@@ -74,6 +77,14 @@ def test_few_rounds_convict_nobody() -> None:
     assert change("add", [1e-6] * few, [2e-6] * few).verdict == "unsure"
 
 
+def test_the_fewest_rounds_suffice_when_they_agree() -> None:
+    """All of them slower: 2 of the 1024 ways to swap them, whatever lots are drawn."""
+    for seed in SEEDS:
+        base, head = [1e-6] * FEWEST_PAIRS, [1.2e-6] * FEWEST_PAIRS
+        seen = change("add", base, head, seed=seed)
+        assert (seen.verdict, seen.chance) == ("slower", 2 / 1024)
+
+
 def test_nanoseconds_are_not_worth_a_word() -> None:
     """Double of almost nothing is still almost nothing."""
     seen = change("empty", [1e-9] * ROUNDS, [2e-9] * ROUNDS)
@@ -95,3 +106,37 @@ def test_an_unknown_revision_is_said_in_one_line() -> None:
     """No traceback for a typing mistake."""
     with pytest.raises(SettingError, match="no-such-branch"):
         revision("no-such-branch")
+
+
+def test_a_round_without_end_is_said_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """What to do about it stands in the message."""
+
+    def never(command: list[str], timeout: float, **_: object) -> None:
+        raise subprocess.TimeoutExpired(command, timeout)
+
+    monkeypatch.setattr(subprocess, "run", never)
+    with pytest.raises(SettingError, match=r"more than 600 s.*-k"):
+        run_round(
+            revision("."),
+            tmp_path / "round.json",
+            argparse.Namespace(select="", max_time=0.1),
+        )
+
+
+def test_a_selection_of_nothing_is_said_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Rather than pytest's own words for it."""
+
+    def nothing(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+        return subprocess.CompletedProcess(command, pytest.ExitCode.NO_TESTS_COLLECTED)
+
+    monkeypatch.setattr(subprocess, "run", nothing)
+    with pytest.raises(SettingError, match="no benchmark like 'soup'"):
+        run_round(
+            revision("."),
+            tmp_path / "round.json",
+            argparse.Namespace(select="soup", max_time=0.1),
+        )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from fractions import Fraction
 from math import ceil, inf, nan
+from random import Random
 
 import pytest
 from hypothesis import given, settings
@@ -85,6 +86,28 @@ def test_merging_is_recording_everything(runs: list[list[float]]) -> None:
     everything = [value for run in runs for value in run]
     assert merged == histogram_of(everything)
     assert merged.count == len(everything)
+
+
+@given(LATENCIES, st.randoms())
+@settings(deadline=None)
+def test_what_came_before_does_not_matter(values: list[float], chance: Random) -> None:
+    """A latency counts the same as a new extreme, between others or for the nth time.
+
+    Recording takes another path for what lies between others.
+    """
+    values = values * 2
+    shuffled = chance.sample(values, len(values))
+    assert histogram_of(sorted(values)) == histogram_of(shuffled)
+    assert histogram_of(sorted(values, reverse=True)) == histogram_of(shuffled)
+
+
+@pytest.mark.parametrize("wrong", [-1e-9, inf, nan])
+def test_latency_that_cannot_be_is_refused_among_others_too(wrong: float) -> None:
+    """The extremes that are there do not let it through, and it leaves no trace."""
+    histogram = histogram_of([0.0, 1.0, 2.0])
+    with pytest.raises(ValueError, match="0 or more seconds"):
+        histogram.record(wrong)
+    assert histogram == histogram_of([0.0, 1.0, 2.0])
 
 
 @given(LATENCIES.filter(bool))

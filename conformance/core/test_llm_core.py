@@ -7,8 +7,16 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
-from fakes.llm.chat import ChatError, Reply, read_request, reply_for, said_in
+from fakes.llm.chat import (
+    ChatError,
+    Reply,
+    read_request,
+    remembered_in,
+    reply_for,
+    said_in,
+)
 from fakes.speech import CALLER_UTTERANCES, REPLIES, number_words
 from voiceutils.wire.chat import decode_event
 
@@ -99,3 +107,48 @@ def test_wrong_request_is_an_error_of_the_service_s_shape(body: bytes) -> None:
     assert set(json.loads(error.body())["error"]) == {
         "message", "type", "param", "code",
     }  # fmt: skip
+
+
+def test_call_of_a_tool_is_what_the_sdk_knows() -> None:
+    """A tool that is called in place of text, streamed and whole, by OpenAI's types."""
+    reply = Reply("chatcmpl-1", 1, "gpt-4o-mini", "", tool="look_up")
+    *events, done = reply.events()
+    chunks = [
+        ChatCompletionChunk.model_validate_json(event.removeprefix("data: "))
+        for event in events
+    ]
+    calls = chunks[0].choices[0].delta.tool_calls
+    whole = ChatCompletion.model_validate_json(reply.body()).choices[0]
+
+    assert done == "data: [DONE]\n\n"
+    assert calls is not None
+    assert calls[0].function is not None
+    assert calls[0].function.name == "look_up"
+    assert chunks[-1].choices[0].finish_reason == "tool_calls"
+    assert whole.finish_reason == "tool_calls"
+    assert whole.message.tool_calls is not None
+    assert whole.message.content is None
+
+
+def test_white_space_is_a_token() -> None:
+    """A model may answer with nothing but a space; it is sent as it is."""
+    assert Reply("chatcmpl-1", 1, "gpt-4o-mini", "  ").tokens == ["  "]
+    assert Reply("chatcmpl-1", 1, "gpt-4o-mini", "").tokens == []
+
+
+def test_earlier_replies_are_kept_for_the_ledger() -> None:
+    """What a request tells of the assistant's own words, in order."""
+    asked = read_request(
+        json.dumps(
+            {
+                "model": "gpt-4o-mini",
+                "messages": [
+                    {"role": "assistant", "content": "One."},
+                    {"role": "user", "content": "And?"},
+                    {"role": "assistant", "content": "Two."},
+                ],
+            }
+        ).encode()
+    )
+    assert not isinstance(asked, ChatError)
+    assert remembered_in(asked) == "One. Two."

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from argparse import ArgumentParser
+from pathlib import Path
 
 import pytest
 
@@ -143,3 +145,84 @@ def test_a_detour_that_leads_nowhere_is_refused(
     """Before any call is placed."""
     with pytest.raises(SettingError, match=trouble):
         options(*words)
+
+
+def test_nothing_said_is_phones_that_call_again() -> None:
+    """The closed model, with the pause that it always had, and no profile."""
+    traffic = options().traffic
+
+    assert not traffic.is_open
+    assert (traffic.think, traffic.profile, traffic.holding) == ((0.2, 0.2), "", None)
+    assert traffic.mix.written == ()
+    assert traffic.mix.barges_in(3)
+    assert not traffic.mix.barges_in(2)
+
+
+def test_erlangs_are_rate_times_holding_time() -> None:
+    """Ten erlangs of 20 s are a call every two seconds, and the other way round."""
+    offered = options("--erlangs", "10", "--holding-time", "20").traffic
+    rated = options("--calls-per-second", "0.5", "--holding-time", "20").traffic
+
+    assert offered.rate == 0.5
+    assert rated.erlangs == 10.0
+
+
+def test_a_mix_knows_whether_anybody_interrupts() -> None:
+    """The usual conversation may be one of several, with a weight of its own."""
+    assert options("--conversations", "barges_in").traffic.mix.barges_in(1)
+    assert not options("--conversations", "abandons").traffic.mix.barges_in(3)
+    mix = options("--conversations", "usual=4,abandons=2").traffic.mix
+    assert [(w.name, w.weight) for w in mix.written] == [("usual", 4), ("abandons", 2)]
+    assert mix.barges_in(3)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--erlangs", "10"),
+        ("--erlangs", "10", "--calls-per-second", "1", "--holding-time", "9"),
+        ("--calls-per-second", "0"),
+        ("--holding-time", "0.5"),
+        ("--late-by", "0"),
+        ("--think-time", "fast"),
+        ("--think-time", "5-2"),
+        ("--find-capacity", "--load-profile", "soak"),
+        ("--find-capacity", "--erlangs", "3", "--holding-time", "9"),
+        ("--find-capacity", "--max-calls", "0"),
+        ("--find-capacity", "--need-calls", "500"),
+        ("--step-time", "1"),
+        ("--conversations", "usual=x"),
+    ],
+)
+def test_traffic_that_cannot_be_is_refused(words: tuple[str, ...]) -> None:
+    """Before anything is started; the message names the option."""
+    with pytest.raises(SettingError, match="--"):
+        options(*words)
+
+
+def test_the_web_page_names_no_files() -> None:
+    """Neither to read nor to write, and no search."""
+    assert {
+        "conversations",
+        "curve",
+        "find_capacity",
+        "record_calls",
+        "results",
+    } <= set(COMMAND_LINE_ONLY)
+
+
+def test_no_option_is_one_of_locusts_own() -> None:
+    """Locust has a --profile, too; a second one would end it with a traceback."""
+    from importlib.metadata import distribution
+
+    located = distribution("locust").locate_file("locust/argument_parser.py")
+    text = Path(str(located)).read_text(encoding="utf-8")
+    taken = set(re.findall(r'^\s+"(--[a-z0-9-]+)"', text, re.MULTILINE))
+    parser = ArgumentParser()
+    add_options(parser)
+
+    ours = {flag for action in parser._actions for flag in action.option_strings}
+
+    assert "--users" in taken
+    assert "--profile" in taken
+    assert not (ours - {"-h", "--help"}) & taken

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -110,3 +112,20 @@ def test_many_causes_are_cut_to_the_commonest() -> None:
 
     assert "failed 9: the usual one" in text
     assert "failed 5: 5 other causes" in text
+
+
+def test_offered_and_carried_stand_above_the_calls() -> None:
+    """In the open model only: what arrived, what was lost, what Erlang expects."""
+    tally = a_run()
+    assert "offered" not in table(tally)
+    tally.counts.update(offered=110, blocked=10, call_ms=400_000)
+    tally.histograms["setup"].record(0.25)
+    headline = replace(HEADLINE, offered=12.0, phones=14, traffic="0.5 calls/s poisson")
+
+    text = render_table(tally, judge_run(tally, TERMS), headline)
+
+    assert "0.5 calls/s poisson" in text
+    assert "offered 110 calls, no free phone for 10 (9.1 %)" in text
+    assert "carried 10.0 erlangs of 12.0 offered" in text
+    assert "14 phones would lose 12 % of that by Erlang's B" in text
+    assert "from the moment a call was due to its answer: p50 250.0" in text

@@ -216,6 +216,7 @@ def test_a_good_call_is_measured_in_every_row() -> None:
         "call": 1,
         "dialling": 0,
         "lateness": 2,
+        "setup": 0,
     }
 
 

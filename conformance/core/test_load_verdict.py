@@ -156,7 +156,36 @@ def test_the_death_of_the_agent_stands_first() -> None:
 
 def test_a_lost_worker_is_said() -> None:
     """Its last calls are missing, so the run is not green."""
-    judged = judge_run(a_run(), Terms(DEFAULT_BUDGETS, workers_lost=2))
+    judged = judge_run(a_run(), Terms(DEFAULT_BUDGETS, losses=["worker a_1 lost"]))
 
     assert judged.exit_code == MISSED
-    assert "workers lost: 2" in judged.reasons[0]
+    assert "worker a_1 lost" in judged.reasons[0]
+
+
+def test_calls_without_a_phone_are_told_and_not_green() -> None:
+    """The load was thinner than asked for, so its figures flatter the agent."""
+    judged = with_counts(offered=100, blocked=3)
+
+    assert judged.exit_code == MISSED
+    assert judged.reasons[0].startswith("3 of 100 calls found no free phone in time")
+
+
+@pytest.mark.parametrize("count", ["engine_full", "placed_late"])
+def test_calls_that_the_generator_could_not_place_make_a_run_invalid(
+    count: str,
+) -> None:
+    """A phone was free, so it is no matter of the agent."""
+    assert with_counts(**{count: 1}).exit_code == INVALID
+
+
+def test_a_step_of_a_search_is_judged_by_calls_that_were_cut() -> None:
+    """No call need have come to its end, but one must have been placed."""
+    tally = a_run(20, turn_gap=3.0)
+    tally.counts.update(completed=-20, cut=20)
+
+    judged = judge_run(tally, Terms(DEFAULT_BUDGETS, whole_calls=False))
+
+    assert judged.exit_code == MISSED
+    assert all("turn gap" in reason for reason in judged.reasons)
+    empty = judge_run(Tally(), Terms(DEFAULT_BUDGETS, whole_calls=False))
+    assert empty.reasons == ("no call was placed: nothing was measured",)

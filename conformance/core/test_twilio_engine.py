@@ -20,12 +20,14 @@ from fakes.engine.commands import (
     HangUpAll,
     Note,
     Ready,
+    Report,
     decode_command,
     decode_report,
     encode_line,
 )
 from fakes.engine.exchange import Exchange
 from fakes.engine.link import EngineProcess
+from fakes.engine.wheel import wheel_here
 from fakes.twilio.phone import (
     AwaitGreeting,
     CallOrder,
@@ -34,6 +36,7 @@ from fakes.twilio.phone import (
     Say,
     conversation,
 )
+from voiceutils.budget import LatencyHistogram
 from voiceutils.errors import VoiceError
 
 WAIT = (AwaitGreeting(), HangUp())
@@ -135,6 +138,80 @@ async def test_no_more_calls_are_up_than_allowed() -> None:
     assert sorted(report.id for report in reports) == [0, 1, 2, 3, 4]
     assert {report.record.cause for report in reports} == {ENDED_BY_TESTER}
     assert decode_command(encode_line(HangUpAll())) == HangUpAll()
+
+
+async def test_one_call_is_hung_up_and_the_others_go_on() -> None:
+    """By its id; one that is over, or was never there, is left alone."""
+    async with tiny_agent() as agent:
+        agent.on_start = idle
+
+        def run() -> None:
+            with EngineProcess() as engine:
+                one, other = (engine.dial(_order(agent.url, call=n)) for n in (1, 2))
+                deadline = time.monotonic() + 5
+                while agent.events.count("start") < 2 and time.monotonic() < deadline:
+                    time.sleep(0.01)
+                engine.hang_up(one)
+                assert engine.wait(one, within=5.0).cause == ENDED_BY_TESTER
+                engine.hang_up(one)
+                engine.hang_up(99)
+                health = engine.health()
+                assert health.calls_up == 1
+                assert health.waiting == 0
+                assert health.frames > 0
+                assert health.cpu_seconds > 0.0
+                engine.hang_up(other)
+                assert engine.wait(other, within=5.0).cause == ENDED_BY_TESTER
+                after = engine.health()
+                lateness = LatencyHistogram.from_counts(after.lateness)
+                assert lateness.count > 0
+                assert after.frames >= lateness.count  # the burst has no due time
+
+        await asyncio.to_thread(run)
+
+
+async def test_a_call_that_waits_can_be_hung_up() -> None:
+    """It is reported, and never dialled."""
+    reports: list[Finished] = []
+    async with tiny_agent() as agent:
+        agent.on_start = idle
+        exchange = Exchange(lambda r: reports.append(r), max_calls=1)  # type: ignore[arg-type]
+        for number in (1, 2):
+            exchange.dial(Dial(number, _order(agent.url)))
+        async with asyncio.timeout(5.0):
+            await agent.started.wait()
+        exchange.hang_up(2)
+        assert [report.id for report in reports] == [2]
+        assert exchange.health().waiting == 0
+        await exchange.close(2.0)
+    assert agent.events.count("start") == 1
+
+
+async def test_many_short_calls_leave_nothing_behind() -> None:
+    """No call, task, rider or timer is kept when all is over."""
+    reports: list[Finished] = []
+    over = asyncio.Event()
+
+    def take(report: Report) -> None:
+        assert isinstance(report, Finished)
+        reports.append(report)
+        if len(reports) == 100:
+            over.set()
+
+    async with tiny_agent() as agent:
+        exchange = Exchange(take, max_calls=20)
+        for number in range(100):
+            exchange.dial(Dial(number, _order(agent.url, HangUp(), call=number)))
+        async with asyncio.timeout(20.0):
+            await over.wait()
+            await asyncio.sleep(0)  # the last task has reported, and ends now
+        assert {report.record.outcome for report in reports} == {"completed"}
+        assert exchange.health().calls_up == 0
+        assert not exchange._calls
+        assert not exchange._tasks
+        assert len(wheel_here()) == 0
+        assert wheel_here()._timer is None
+        await exchange.close(2.0)
 
 
 _GEVENT_PARENT = """

@@ -20,6 +20,7 @@ from fakes.twilio.bridge import Bridge
 from fakes.twilio.dial import CallFailed, Reach, dial_media
 from fakes.twilio.leg import StreamEvent, Unobserved
 from fakes.twilio.leg_call import DialEnd, LegCall
+from fakes.twilio.line import VARIABLE
 from fakes.twilio.orders import DialOut, Noted, Over, StreamOrder, Voice
 from fakes.twilio.party import Step
 from fakes.twilio.phone import (
@@ -39,6 +40,12 @@ from voiceutils.errors import SettingError
 
 SHORT = (Say("Yes.", reply=False), HangUp())
 CALL = CallLeg.of(7, "CA" + "1" * 32)
+
+
+@pytest.fixture(autouse=True, params=["swift", "plain"])
+def sockets(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run every test on both kinds of lines."""
+    monkeypatch.setenv(VARIABLE, request.param)
 
 
 def response(*verbs: str) -> str:

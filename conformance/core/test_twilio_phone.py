@@ -12,6 +12,7 @@ from websockets.asyncio.server import ServerConnection
 
 from conformance.core._tiny_agent import tiny_agent, twiml, webhook
 from fakes.call_record import ENDED_BY_TESTER, CallRecord
+from fakes.twilio.line import VARIABLE
 from fakes.twilio.phone import (
     AwaitGreeting,
     AwaitHangUp,
@@ -28,6 +29,12 @@ from voiceutils.budget import LatencyHistogram
 
 SHORT = (Say("Yes.", reply=False), HangUp())
 WAIT = (AwaitGreeting(), HangUp())
+
+
+@pytest.fixture(autouse=True, params=["swift", "plain"])
+def sockets(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run every test on both kinds of lines."""
+    monkeypatch.setenv(VARIABLE, request.param)
 
 
 async def idle(media: ServerConnection, sid: str) -> None:

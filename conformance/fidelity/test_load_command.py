@@ -6,17 +6,23 @@ The machine that runs this may be too busy for 20 ms frames; then the run says I
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Thread
+from xml.etree import ElementTree as ET
 
 import pytest
+
+from fakes.call_record import decode_record
+from voiceutils.budget import LatencyHistogram
 
 ROOT = Path(__file__).parents[2]
 DEADLINE = 75
@@ -112,6 +118,8 @@ def test_an_agent_that_is_none_is_one_clear_line(
         (("--agent", "https://agent.example.com/voice"), "--allow-remote"),
         (("--turns", "0"), "--turns 0 is not between"),
         (("--backoff", "fast"), "--backoff 'fast' does not read"),
+        (("--erlangs", "5"), "--erlangs needs --holding-time"),
+        (("--conversations", "lunch"), "'lunch': no file and none of abandons"),
     ],
 )
 def test_a_mistake_in_the_options_is_one_clear_line(
@@ -152,3 +160,136 @@ def test_ctrl_c_ends_everything_and_still_judges() -> None:
     assert run.returncode in (1, 3)
     with pytest.raises(ProcessLookupError):  # the whole session is gone
         os.killpg(run.pid, 0)
+
+
+def test_a_mistake_in_a_conversation_is_told_with_its_line(tmp_path: Path) -> None:
+    """Before the first call, in one line, without a traceback."""
+    path = tmp_path / "talk.toml"
+    path.write_text('steps = [\n  { say = "Hello." },\n  { paws = 2 },\n]\n')
+
+    run = locust("--conversations", str(path))
+
+    assert run.returncode == 2
+    assert f"busyhour: {path}:3: step 2: paws: a step has one of" in run.stderr
+    assert "Traceback" not in run.stdout + run.stderr
+
+
+def test_the_library_can_be_listed() -> None:
+    """Ten names, each with what happens; nothing is started."""
+    run = locust("--list-conversations")
+
+    assert run.returncode == 0
+    assert len(re.findall(r"^[a-z_]+ +\d", run.stdout, re.MULTILINE)) == 10
+
+
+def test_calls_that_find_no_phone_are_counted_and_not_green(tmp_path: Path) -> None:
+    """Two calls a second and one phone: most are lost, loudly."""
+    results = tmp_path / "results.json"
+    run = locust(
+        *("-u", "1", "--calls-per-second", "2", "--arrivals", "constant"),
+        *("--conversations", "abandons", "--results", str(results)),
+        run_time="12s",
+    )
+
+    assert run.returncode in (1, 3), run.stdout + run.stderr
+    assert re.search(r"\d+ of 2\d calls found no free phone", run.stdout), run.stdout
+    told = json.loads(results.read_text())
+    counts = told["counts"]
+    assert counts["offered"] in range(22, 26)
+    assert counts["blocked"] > counts["placed"] > 0
+    assert told["exit_code"] == run.returncode
+
+
+def test_workers_together_give_the_percentiles_of_the_raw_values(
+    tmp_path: Path,
+) -> None:
+    """A master and two workers; the records of all calls are the raw values."""
+    results, calls = tmp_path / "results.json", tmp_path / "calls.jsonl"
+    run = locust(
+        *("--processes", "2", "--turns", "1"),
+        *("--results", str(results), "--record-calls", str(calls)),
+    )
+
+    assert run.returncode in (0, 3), run.stdout + run.stderr
+    records = [decode_record(line) for line in calls.read_text().splitlines()]
+    told = json.loads(results.read_text())
+    assert told["counts"]["placed"] == len(records) >= 4
+    assert len({record.call // 100_000 for record in records}) == 2  # both took part
+    raw = {
+        "greeting": [r.greeting_after for r in records],
+        "answer": [r.answered_after for r in records],
+        "turn_gap": [turn.gap for r in records for turn in r.turns],
+    }
+    for name, values in raw.items():
+        histogram = LatencyHistogram()
+        for value in values:
+            if value is not None:
+                histogram.record(value)
+        for percent in (50.0, 95.0, 99.0):
+            merged = told["latencies"][name][f"p{percent:g}"]
+            assert merged == histogram.percentile(percent), name
+
+
+def test_a_worker_lost_in_mid_run_is_told_and_not_green() -> None:
+    """Killed while it has calls up: the master says what is missing, since when."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = str(probe.getsockname()[1])
+    common = (sys.executable, "-m", "locust", "-f", "loadtests", "--headless")
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    master = subprocess.Popen(
+        [
+            *(*common, "--master", "--master-bind-host", "127.0.0.1"),
+            *("--master-bind-port", port, "--expect-workers", "2"),
+            *("-u", "4", "-r", "4", "-t", "18s", "--turns", "1", "--only-summary"),
+        ],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    workers = [
+        subprocess.Popen(
+            [*common, "--worker", "--master-port", port],
+            cwd=ROOT,
+            **quiet,  # type: ignore[call-overload]
+        )
+        for _ in range(2)
+    ]
+    said = ""
+    try:
+        assert master.stdout is not None
+        for line in master.stdout:
+            said += line
+            if "All users spawned" in line or "Spawning is complete" in line:
+                break
+        time.sleep(4)  # until both have reported
+        workers[0].kill()
+        said += master.communicate(timeout=DEADLINE)[0]
+    finally:
+        for process in (*workers, master):
+            process.kill()
+            process.wait()
+
+    told = " ".join(said.split())
+    heard = r"last heard \d+ s into the run with \d calls up; they and its part"
+    assert re.search(rf"worker \S+ lost(: {heard}| before its first report)", told), (
+        said
+    )
+    assert master.returncode in (1, 3)
+    assert number_after("completed", said) >= 1  # the other went on
+    assert "Traceback" not in said
+
+
+def test_the_capacity_is_found_in_one_command(tmp_path: Path) -> None:
+    """One step is enough here: three calls are asked for, and the agent holds them."""
+    curve = tmp_path / "curve.svg"
+    run = locust(
+        *("--find-capacity", "--max-calls", "3", "--step-time", "8", "--turns", "1"),
+        *("--curve", str(curve)),
+    )
+
+    assert run.returncode in (0, 3), run.stdout + run.stderr
+    assert re.search(r"^ +3  (OK|INVALID)", run.stdout, re.MULTILINE), run.stdout
+    assert re.search(r"the agent holds (all 3 calls|an unknown number)", run.stdout)
+    assert ET.parse(curve).getroot().tag.endswith("svg")
+    assert "Traceback" not in run.stdout + run.stderr

@@ -18,8 +18,10 @@ from collections.abc import AsyncIterator, Mapping
 import uvicorn
 from starlette.applications import Starlette
 from starlette.routing import Mount
+from starlette.types import ASGIApp
 
 from conformance.mutants._registry import Mutant, registered_mutants
+from voiceutils.agent.__main__ import PING_SECONDS
 from voiceutils.agent.server import build_app
 from voiceutils.agent.settings import AgentSettings
 
@@ -40,7 +42,11 @@ def build_mutants(settings: AgentSettings, mutants: Mapping[str, Mutant]) -> Sta
                 await stack.enter_async_context(app.router.lifespan_context(app))
             yield
 
-    routes = [Mount(f"/{name}", app=app) for name, app in apps.items()]
+    served: dict[str, ASGIApp] = dict(apps)
+    for name, mutant in mutants.items():
+        if mutant.wrapper is not None:
+            served[name] = mutant.wrapper(settings, apps[name])
+    routes = [Mount(f"/{name}", app=app) for name, app in served.items()]
     return Starlette(routes=routes, lifespan=lifespan)
 
 
@@ -59,6 +65,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m conformance.mutants")
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--only", metavar="NAME", help="serve this mutant alone")
     options = parser.parse_args()
 
     default = AgentSettings()
@@ -67,8 +74,13 @@ def main() -> int:
         deepgram_key=os.environ.get("DEEPGRAM_API_KEY", ""),
         model_url=os.environ.get("OPENAI_BASE_URL", default.model_url),
         model_key=os.environ.get("OPENAI_API_KEY", ""),
+        auth_token=os.environ.get("TWILIO_AUTH_TOKEN", ""),
     )
     mutants = registered_mutants()
+    if options.only:
+        if options.only not in mutants:
+            parser.error(f"no mutant {options.only}")
+        mutants = {options.only: mutants[options.only]}
     with socket.create_server(("127.0.0.1", options.port)) as listener:
         port = listener.getsockname()[1]
         addresses = {
@@ -78,13 +90,18 @@ def main() -> int:
             }
             for name in mutants
         }
-        shown = json.dumps({"media": f"ws://127.0.0.1:{port}", "mutants": addresses})
+        told: dict[str, object] = {"media": f"ws://127.0.0.1:{port}"}
+        if options.only:
+            told |= addresses[options.only]
+        shown = json.dumps({**told, "mutants": addresses})
         if not options.json:
             shown = "\n".join(f"{n}: {a['media']}" for n, a in addresses.items())
         config = uvicorn.Config(
             build_mutants(settings, mutants),
             log_level="error",
             ws="websockets-sansio",
+            ws_ping_interval=PING_SECONDS,
+            ws_ping_timeout=PING_SECONDS,
             ws_per_message_deflate=False,
             timeout_graceful_shutdown=1,
         )

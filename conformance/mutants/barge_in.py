@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 from conformance.mutants._registry import mutant
 from voiceutils.agent.call import AgentCall
+from voiceutils.agent.playing import Sentence
+from voiceutils.wire.deepgram_listen import Results
 
 
 @mutant
@@ -178,3 +181,78 @@ class PlaysToTheFirstStream(AgentCall):
         shared = type(self)
         shared._first = shared._first or self.stream_sid
         self.line._stream_sid = shared._first
+
+
+@mutant
+class OneNameForAllMarks(AgentCall):
+    """Sends one mark a reply, all with the same name, and believes the first to return.
+
+    https://github.com/twilio-samples/speech-assistant-openai-realtime-api-python
+    """
+
+    def on_mark(self, name: str) -> None:
+        self.turns._remember(self.turns._playing.overdue())
+        self.obey(self.turns._perhaps_played(self.now()))
+
+
+@mutant
+class RemembersWhatWasCleared(AgentCall):
+    """Takes the marks that ``clear`` sends back for "played".
+
+    History then has what nobody heard: https://github.com/bolna-ai/bolna/pull/984
+    """
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._sent: list[Sentence] = []
+
+    def clear_playout(self) -> None:
+        super().clear_playout()
+        self.turns._remember(self._sent)
+        self._sent = []
+
+    def send_mark(self, turn: int, name: str, text: str) -> None:
+        super().send_mark(turn, name, text)
+        self._sent = [*self._sent, Sentence(name, turn, text)]
+
+    def on_mark(self, name: str) -> None:
+        self._sent = [one for one in self._sent if one.mark != name]
+        super().on_mark(name)
+
+
+@mutant
+class CannotBeInterruptedWhileGreeting(AgentCall):
+    """Takes no interruption before it has greeted.
+
+    https://github.com/livekit/agents/pull/667
+    """
+
+    def on_recognised(self, event: object) -> None:
+        if self.turns._turn > 1 or not self.turns.is_unplayed:
+            super().on_recognised(event)  # type: ignore[arg-type]
+
+
+@mutant
+class ClearsAtEveryInterim(AgentCall):
+    """Sends a clear with every interim result, whether anything plays or not.
+
+    https://github.com/deepgram/deepgram-twilio-streaming-voice-agent
+    """
+
+    def on_recognised(self, event: object) -> None:
+        super().on_recognised(event)  # type: ignore[arg-type]
+        if isinstance(event, Results) and event.transcript and not event.is_final:
+            self.line.clear()
+
+
+@mutant
+class DoesNotCancelSpeech(AgentCall):
+    """Lets the speech request of an interrupted reply run to its end.
+
+    https://github.com/livekit/agents/pull/5703
+    """
+
+    async def speak_sentence(self, turn: int, number: int, text: str) -> None:
+        await asyncio.shield(
+            self.spawn(super().speak_sentence(turn, number, text), f"speech {number}")
+        )

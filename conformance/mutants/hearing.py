@@ -104,3 +104,78 @@ class EndsOnAMalformedMessage(AgentCall):
         super().report(what, once=once)
         if once == "malformed":
             self.end_call(1011)
+
+
+@mutant
+class DeclaresAnotherEncoding(AgentCall):
+    """Tells the recogniser that mu-law is linear audio.
+
+    Parameters that do not fit the audio:
+    https://github.com/tempo-riz/deepgram_speech_to_text/issues/7
+    """
+
+    def build_recogniser(self, call_sid: str) -> DeepgramSTTService:
+        recogniser = super().build_recogniser(call_sid)
+        recogniser.url = recogniser.url.replace("mulaw", "linear16")
+        return recogniser
+
+
+@mutant
+class DeafWhileGreeting(AgentCall):
+    """Does not listen before its greeting has been played.
+
+    What was said meanwhile was gone: https://github.com/livekit/agents/pull/869
+    """
+
+    _greeted = False
+
+    def on_mark(self, name: str) -> None:
+        super().on_mark(name)
+        self._greeted = self._greeted or not self.turns.is_unplayed
+
+    async def on_media(self, audio: bytes) -> None:
+        if self._greeted:
+            await super().on_media(audio)
+
+
+@mutant
+class TranscribesItself(AgentCall):
+    """Sends both directions of the call to the recogniser.
+
+    It answered its own words: https://github.com/openclaw/openclaw/issues/16341
+    """
+
+    async def send_audio(self, turn: int, audio: bytes) -> None:
+        await super().send_audio(turn, audio)
+        await self.on_media(audio)
+
+
+@mutant
+class DropsWhatComesInBursts(AgentCall):
+    """Takes audio that comes faster than it plays for a backlog, and drops it.
+
+    Backlogs are real, and so are bursts: https://github.com/asterisk/asterisk/issues/2115
+    """
+
+    _expected = 0.0
+
+    async def on_media(self, audio: bytes) -> None:
+        now = self.now()
+        if self._expected > now + 0.2:
+            return
+        self._expected = max(self._expected, now) + len(audio) / 8000
+        await super().on_media(audio)
+
+
+@mutant
+class FlushesAnEmptyBuffer(AgentCall):
+    """Flushes its audio buffer at each mark, and sends what it gets, nothing included.
+
+    Deepgram takes an empty message for the end:
+    https://developers.deepgram.com/docs/close-stream
+    """
+
+    def on_mark(self, name: str) -> None:
+        super().on_mark(name)
+        self.recogniser._session._add_audio(b"")
+        self.recogniser._something_to_send.set()

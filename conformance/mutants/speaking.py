@@ -129,3 +129,65 @@ class MisspellsPayload(AgentCall):
             await send(text.replace('"payload"', '"playload"'))
 
         super().__init__(settings, chat, speech, receive, misspell)
+
+
+@mutant
+class StopsAfterEightSeconds(AgentCall):
+    """Has a buffer of eight seconds for each reply, and drops what does not fit.
+
+    Replies were cut at their end: https://github.com/pipecat-ai/pipecat/pull/4964
+    """
+
+    _turn = 0
+    _sent = 0
+
+    async def send_audio(self, turn: int, audio: bytes) -> None:
+        if turn != self._turn:
+            self._turn, self._sent = turn, 0
+        self._sent += len(audio)
+        if self._sent <= 8 * 8000:
+            await super().send_audio(turn, audio)
+
+
+@mutant
+class PadsEveryPiece(AgentCall):
+    """Fills every piece of speech up to 400 ms with silence.
+
+    A buffer of fixed size behind a stream of any size:
+    https://github.com/openai/openai-agents-python/pull/1926
+    """
+
+    async def send_audio(self, turn: int, audio: bytes) -> None:
+        await super().send_audio(turn, audio + b"\xff" * (-len(audio) % 3200))
+
+
+@mutant
+class PacesBySleeping(AgentCall):
+    """Sends a frame and sleeps for a frame, so that every wake-up adds to the gap.
+
+    The line starves: https://github.com/openclaw/openclaw/issues/119070
+    """
+
+    async def send_audio(self, turn: int, audio: bytes) -> None:
+        for at in range(0, len(audio), 160):
+            await super().send_audio(turn, audio[at : at + 160])
+            await asyncio.sleep(0.025)
+
+
+@mutant
+class WaitsForTheWholeReply(AgentCall):
+    """Speaks when the model has finished, not before.
+
+    Three to four seconds of silence: https://github.com/twilio-labs/call-gpt/issues/14
+    """
+
+    async def answer(self, turn: int) -> None:
+        whole = "".join(
+            [
+                piece
+                async for piece in self.chat.reply(
+                    self.turns.messages(), user=self.call_sid
+                )
+            ]
+        )
+        await self.say(turn, whole)

@@ -43,7 +43,7 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="INITIAL,FACTOR,MAX,JITTER[,ATTEMPTS]",
-        help="a policy to add, such as 0.5,2,8,full or 1,2,10,none,3 (repeatable)",
+        help="such as 0.5,2,8,full or 1,2,10,none,3 (repeatable), instead of the usual",
     )
     add(
         "--sockets",
@@ -75,7 +75,7 @@ def _compare(options: argparse.Namespace, policies: Sequence[Policy]) -> None:
 
 
 def _run(options: argparse.Namespace) -> None:
-    policies = (*POLICIES, *(_policy(text) for text in options.policy))
+    policies = tuple(map(_policy, options.policy)) or POLICIES
     if options.sockets:
         _compare(options, policies)
         return

@@ -65,7 +65,7 @@ class AudioForm:
         self._rate = sample_rate
         self.channels = channels
         width = _WIDTHS.get(self._encoding, 1)
-        self._is_phone_audio = (
+        self.is_phone_audio = (
             self._encoding == "mulaw"
             and sample_rate == SAMPLE_RATE
             and channels == 1
@@ -84,7 +84,7 @@ class AudioForm:
 
     def convert(self, audio: bytes) -> list[bytes]:
         """Return what can be converted up to here, for each channel heard."""
-        if self._is_phone_audio:
+        if self.is_phone_audio:
             return [audio]
         audio = self._held + audio
         self._held = b""

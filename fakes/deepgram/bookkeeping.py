@@ -15,6 +15,7 @@ from fakes.deepgram.outbox import (
     UtteranceBegun,
     UtteranceCut,
 )
+from fakes.deepgram.surface import CodesAt, HeardAt
 from fakes.ledger import Attempt, Ledger, UtteranceMade
 from fakes.moments import kind_of
 from fakes.speech import FrameCode
@@ -47,7 +48,10 @@ class Bookkeeper:
         if conduct.last_at is None:
             conduct.last_at = attempt.opened
         size = len(message)
-        if isinstance(message, str):
+        if size and isinstance(message, bytes) and message[0] != _BRACE:
+            kind = "audio"  # the path of every frame
+            self._audio(size, now)
+        elif isinstance(message, str):
             kind = kind_of(message)
             attempt.characters += conduct.text(kind, message, now)
             if kind == "Settings":
@@ -60,14 +64,38 @@ class Bookkeeper:
             conduct.binary_control(now)
         else:
             kind = "audio"
-            attempt.messages += 1
-            attempt.audio_bytes += size
-            if size > attempt.longest_message:
-                attempt.longest_message = size
-            conduct.audio(size, attempt.bytes_a_second, now)
+            self._audio(size, now)
         self._timeline.add("client", kind, size, now)
         if codes:
             self._ledger.hear(attempt, codes, now)
+
+    def received_run(self, run: list[HeardAt], heard: list[CodesAt]) -> None:
+        """Enter several audio messages in a row, as :meth:`received` would each."""
+        attempt, conduct = self._attempt, self._conduct
+        if conduct.last_at is None:
+            conduct.last_at = attempt.opened
+        pace = attempt.bytes_a_second
+        longest, total = attempt.longest_message, 0
+        for message, now in run:
+            size = len(message)
+            total += size
+            if size > longest:
+                longest = size
+            conduct.audio(size, pace, now)
+            self._timeline.add("client", "audio", size, now)
+        attempt.messages += len(run)
+        attempt.audio_bytes += total
+        attempt.longest_message = longest
+        if heard:
+            self._ledger.hear_run(attempt, heard)
+
+    def _audio(self, size: int, now: float) -> None:
+        attempt = self._attempt
+        attempt.messages += 1
+        attempt.audio_bytes += size
+        if size > attempt.longest_message:
+            attempt.longest_message = size
+        self._conduct.audio(size, attempt.bytes_a_second, now)
 
     def sending(self, item: Outgoing, now: float) -> str | bytes | Ended | None:
         """Enter what a core gave out; returns what of it goes on the wire."""

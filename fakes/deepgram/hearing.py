@@ -8,33 +8,17 @@ life-like results. The outcome does not depend on how the audio was cut.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from fakes.speech import CALLER_UTTERANCES, CodedFrame, FrameCode, FrameReader, Speaker
+from fakes.deepgram.words import CodedWords, ScriptedWords, SpokenWord
+from fakes.speech import CodedFrame, FrameCode, FrameReader
 from voiceutils import mulaw
 from voiceutils.mulaw import FRAME_BYTES, FRAME_SECONDS, SAMPLE_RATE, SILENCE_FRAME
 
 __all__ = ["Hearing", "Moment", "SpokenWord"]
 
-_WORD_FRAMES = 15  # of a scripted word: 0.3 s
-_SHORTEST_WORD = 5  # frames; a shorter burst is a click
-_NEW_UTTERANCE = 25  # silent frames after which the script begins its next line
 _new = tuple.__new__
-
-
-class SpokenWord(NamedTuple):
-    """A word and when it sounded, in seconds of audio received.
-
-    ``call`` and ``turn`` say who said it; None for audio without code.
-    """
-
-    text: str
-    start: float
-    end: float
-    call: int | None = None
-    turn: int | None = None
 
 
 class Moment(NamedTuple):
@@ -58,8 +42,8 @@ class Hearing:
         self._reader = FrameReader()
         self._plain = b""
         self._plain_end = 0
-        self._coded = _CodedWords()
-        self._scripted = _ScriptedWords()
+        self._coded = CodedWords()
+        self._scripted = ScriptedWords()
         self._codes: list[FrameCode] = []
         self.received = 0
 
@@ -80,8 +64,44 @@ class Hearing:
             self._codes = []
         return codes
 
+    def hear_frame(self, audio: bytes) -> Moment | None:
+        """Return the moment of one whole frame, as nearly every message is.
+
+        None when it is anything else, which is left to :meth:`hear`.
+        """
+        if self._plain:
+            return None
+        if audio == SILENCE_FRAME:
+            offset = self._reader.skip_silence()
+            if offset is None:
+                return None
+            self.received += FRAME_BYTES
+            return self._hear_window(offset, audio)
+        found = self._reader.next_frame(audio)
+        if found is None:
+            return None
+        self.received += FRAME_BYTES
+        if not self._reader.continued:
+            return self._hear_code(found)
+        offset, code = found
+        self._codes.append(code)
+        start = offset / SAMPLE_RATE
+        if code[5]:
+            self._coded.go_on(code[3], start)
+        return _new(Moment, (start + FRAME_SECONDS, code[5] != 0, None))
+
     def hear(self, audio: bytes) -> Iterator[Moment]:
         """Yield what can be told up to here; less than 40 ms may be held back."""
+        at, size = 0, len(audio)
+        while at < size:
+            moment = self.hear_frame(audio[at : at + FRAME_BYTES])
+            if moment is None:
+                yield from self._hear_any(audio[at:])
+                return
+            yield moment
+            at += FRAME_BYTES
+
+    def _hear_any(self, audio: bytes) -> Iterator[Moment]:
         self.received += len(audio)
         for found in self._reader.feed(audio):
             if isinstance(found, CodedFrame):
@@ -147,127 +167,3 @@ class Hearing:
         voiced = not silent and mulaw.is_voiced(audio)
         word = self._coded.close() or self._scripted.hear(voiced, start, end)
         return _new(Moment, (end, voiced, word))
-
-
-class _CodedWords:
-    """Puts words together from the codes of their frames.
-
-    A word counts when at least half of its frames arrived and all its letters are
-    known, the rule of :class:`fakes.speech.WordsHeard`.
-    """
-
-    def __init__(self) -> None:
-        self._key: tuple[int, int, int, int, int] | None = None
-        self._frames: set[int] = set()
-        self._letters: dict[int, str] = {}
-        self._segments: int | None = None
-        self._word_frames = 1
-        self._speaker = Speaker.CALLER
-        self._start = self._end = 0.0
-        self._given = False
-
-    @property
-    def open_since(self) -> float | None:
-        return None if self._key is None or self._given else self._start
-
-    @property
-    def sounding(self) -> SpokenWord | None:
-        key = self._key
-        if key is None or self._segments is None or self._given:
-            return None
-        enough = 2 * len(self._frames) >= self._word_frames
-        if not enough or len(self._letters) < self._segments:
-            return None
-        text = "".join(self._letters[number] for number in range(self._segments))
-        caller = self._speaker is Speaker.CALLER
-        return SpokenWord(
-            text,
-            self._start,
-            self._end,
-            key[1] if caller else None,
-            key[2] if caller else None,
-        )
-
-    def hear(self, code: FrameCode, start: float) -> SpokenWord | None:
-        """Add one frame; returns the word that it ends, if any."""
-        speaker, call, turn, frame, frames, word, segment, letters, last, length = code
-        key = (speaker, call, turn, frames, word)
-        over = None
-        if key != self._key:
-            over = self.close()
-            if word:
-                self._key = key
-                self._speaker = speaker
-                self._word_frames = length
-                self._start = start
-        if word:
-            self._frames.add(frame)
-            self._letters[segment] = letters
-            self._end = start + FRAME_SECONDS
-            if last:
-                self._segments = segment + 1
-        return over
-
-    def settle(self) -> SpokenWord | None:
-        """Return the word now instead of at its end."""
-        word = self.sounding
-        self._given = self._given or word is not None
-        return word
-
-    def close(self) -> SpokenWord | None:
-        """End the word that is being said and return it if it was understood."""
-        if self._key is None:
-            return None
-        word = self.sounding
-        self._given = False
-        self._key = self._segments = None
-        self._frames = set()
-        self._letters = {}
-        return word
-
-
-class _ScriptedWords:
-    """Words for audio that has none that we could read."""
-
-    def __init__(self) -> None:
-        self._lines = itertools.cycle(CALLER_UTTERANCES)
-        self._words: list[str] = []
-        self._voiced = self._silent = 0
-        self._start = self._end = 0.0
-
-    @property
-    def sounding(self) -> SpokenWord | None:
-        if self._voiced < _SHORTEST_WORD:
-            return None
-        return SpokenWord(self._words[0], self._start, self._end)
-
-    def hear(self, voiced: bool, start: float, end: float) -> SpokenWord | None:
-        """Add one window; returns the word that it ends, if any."""
-        if not voiced:
-            self._silent += 1
-            if self._silent == _NEW_UTTERANCE:
-                self._words = []
-            return self.close()
-        self._silent = 0
-        over = self.close() if self._voiced >= _WORD_FRAMES else None
-        if not self._voiced:
-            self._start = start
-            self._words = self._words or next(self._lines).split()
-        self._voiced += 1
-        self._end = end
-        return over
-
-    @property
-    def open_since(self) -> float | None:
-        return self._start if self._voiced else None
-
-    def settle(self) -> SpokenWord | None:
-        """Return the word now; what follows is the next one."""
-        return self.close() if self._voiced >= _SHORTEST_WORD else None
-
-    def close(self) -> SpokenWord | None:
-        word = self.sounding
-        self._voiced = 0
-        if word is not None:
-            self._words = self._words[1:]
-        return word

@@ -7,6 +7,8 @@ by a long silence (https://developers.deepgram.com/docs/understand-endpointing-i
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from math import inf
 from typing import NamedTuple, Protocol, TypeAlias
 
 from fakes.deepgram.formatting import ends_within_number
@@ -24,6 +26,7 @@ SILENCE_SEGMENT = 3.0
 ONSET_FRAMES = 3  # voiced frames before the voice detector believes it
 BURST_GAP = 0.3  # seconds of silence that end a burst
 _EPSILON = 1e-6  # sums of 0.02 are not exact
+_CAREFUL = 1e-3  # so long before something may happen every moment is looked at
 
 
 class Result(NamedTuple):
@@ -54,6 +57,7 @@ class WordGap(NamedTuple):
 
 
 Draft: TypeAlias = Result | Onset | WordGap
+_NOTHING: tuple[Draft, ...] = ()
 
 
 class Ear(Protocol):
@@ -99,9 +103,24 @@ class Segments:
         self._voiced_run = 0
         self._in_burst = False
         self._last_word_end: float | None = None
+        # Up to here nothing happens while the voice, or the silence, goes on.
+        self._uneventful_until = -inf
+        self._was_voiced = False
 
-    def hear(self, moment: Moment, ear: Ear) -> list[Draft]:
+    def hear(self, moment: Moment, ear: Ear) -> Sequence[Draft]:
         """Take one moment; ``ear`` is asked for the word that is being said."""
+        end, voiced, word = moment
+        if end < self._uneventful_until and word is None and voiced is self._was_voiced:
+            self._end = end
+            if voiced:
+                self._last_voiced = end
+            return _NOTHING
+        drafts = self._hear(moment, ear)
+        self._was_voiced = voiced
+        self._uneventful_until = self._next_event(voiced=voiced) - _CAREFUL
+        return drafts
+
+    def _hear(self, moment: Moment, ear: Ear) -> list[Draft]:
         end, voiced, word = moment
         self._end = end
         if word:
@@ -120,6 +139,23 @@ class Segments:
         if self._word_gap is not None and self._last_word_end is not None:
             drafts += self._watch_gap(ear.sounding)
         return drafts
+
+    def _next_event(self, *, voiced: bool) -> float:
+        """Return the audio time at which something may happen if nothing changes."""
+        due = self._start + LONGEST_SEGMENT
+        if self._interims:
+            due = min(due, self._next_interim)
+        if self._word_gap is not None and self._last_word_end is not None:
+            due = min(due, self._last_word_end + self._word_gap)
+        if voiced:
+            return due if self._in_burst else -inf
+        if self._in_burst:
+            due = min(due, self._last_voiced + BURST_GAP)
+        if self._spoke and self._endpointing is not None:
+            due = min(due, self._last_voiced + self._endpointing)
+        elif not self._spoke and not self._words:
+            due = min(due, self._start + self._silence_limit)
+        return due
 
     def finish(self, moments: list[Moment]) -> Result | None:
         """End the open segment here; None when it is empty."""
@@ -157,6 +193,7 @@ class Segments:
         self._words.append(word)
         self._last_word_end = word.end
         self._spoke = True
+        self._uneventful_until = -inf
 
     def _is_onset(self, *, voiced: bool) -> bool:
         """Whether the voice detector speaks up now; told every moment."""
@@ -212,6 +249,7 @@ class Segments:
     ) -> Result:
         said = tuple(word for word in self._words if word.end <= until + _EPSILON)
         result = Result(self._start, until, said, True, speech_final, from_finalize)
+        self._uneventful_until = -inf
         self._words = self._words[len(said) :]
         self._start = until
         self._next_interim = until + INTERIM_EVERY

@@ -37,6 +37,7 @@ from fakes.faults import EmptyAudio, LateFinal, NoFinal, Refuse, Trickle
 from fakes.faulty import Door
 from fakes.ledger import Ledger
 from fakes.punctuality import Punctuality
+from fakes.speech import prepare
 
 __all__ = ["DeepgramServer"]
 
@@ -71,6 +72,7 @@ class DeepgramServer:
     def __init__(
         self, settings: DeepgramSettings, ledger: Ledger, desk: FaultDesk
     ) -> None:
+        prepare()  # 40 ms that would hold up every connection later
         self._settings = settings
         self._ledger = ledger
         self._desk = desk

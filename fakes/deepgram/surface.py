@@ -19,7 +19,7 @@ from fakes.delays import DelayModel, sampler
 from fakes.faults import Fault, Nothing
 from fakes.speech import FrameCode
 
-__all__ = ["Core", "HearsPings", "Opener", "Opening"]
+__all__ = ["CodesAt", "Core", "HeardAt", "HearsPings", "Opener", "Opening", "Patient"]
 
 
 def _unnoted(text: str) -> None:
@@ -87,4 +87,25 @@ class HearsPings(Protocol):
         """Take note of a ping or pong."""
 
 
+@runtime_checkable
+class Patient(Protocol):
+    """A core that need not hear audio at once, for it answers late anyway."""
+
+    @property
+    def patience(self) -> float:
+        """Seconds for which audio may lie unheard and nothing said of it be late.
+
+        It must still be given in order, and before any other call.
+        """
+
+    def hear_run(self, run: list[HeardAt]) -> list[CodesAt]:
+        """Take several audio messages, each as :meth:`Core.receive` would have.
+
+        Returns:
+            What :meth:`Core.take_codes` would have returned after each, if anything.
+        """
+
+
+HeardAt: TypeAlias = tuple[bytes, float]
+CodesAt: TypeAlias = tuple[list[FrameCode], float]
 Opener: TypeAlias = Callable[[Opening], Core | Refusal]

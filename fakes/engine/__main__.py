@@ -14,8 +14,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from fakes import event_loop
 from fakes.engine.commands import (
+    AskHealth,
     Dial,
+    HangUp,
     HangUpAll,
     Note,
     Quit,
@@ -94,6 +97,10 @@ async def _serve(max_calls: int, reports: _Reports) -> None:
         match command:
             case Dial():
                 exchange.dial(command)
+            case HangUp(id=number):
+                exchange.hang_up(number)
+            case AskHealth():
+                reports(exchange.health())
             case HangUpAll():
                 exchange.hang_up_all()
             case Quit():
@@ -126,7 +133,7 @@ def main() -> int:
     # Frames are paced by this thread; let it have the interpreter back soon.
     sys.setswitchinterval(0.0005)
     reports = _Reports()
-    asyncio.run(_serve(options.max_calls, reports))
+    event_loop.run(_serve(options.max_calls, reports))
     reports.close(_CLOSE_WITHIN)
     return 0
 

@@ -11,10 +11,13 @@ from fakes.twilio.phone import CallOrder
 from voiceutils.errors import WireError
 
 __all__ = [
+    "AskHealth",
     "Command",
     "Dial",
     "Finished",
+    "HangUp",
     "HangUpAll",
+    "Health",
     "Note",
     "Quit",
     "Ready",
@@ -34,6 +37,16 @@ class Dial(_Line, frozen=True, tag="dial"):
 
     id: int
     order: CallOrder
+
+
+class HangUp(_Line, frozen=True, tag="hang_up"):
+    """End one call, also one not yet dialled; it is reported as usual."""
+
+    id: int
+
+
+class AskHealth(_Line, frozen=True, tag="ask_health"):
+    """Report the :class:`Health` of the engine."""
 
 
 class HangUpAll(_Line, frozen=True, tag="hang_up_all"):
@@ -63,8 +76,33 @@ class Note(_Line, frozen=True, tag="note"):
     text: str
 
 
-Command: TypeAlias = Dial | HangUpAll | Quit
-Report: TypeAlias = Ready | Finished | Note
+class Health(_Line, frozen=True, tag="health"):
+    """How well the engine keeps its own time; of all calls since it began.
+
+    Attributes:
+        lateness: of every frame of a talking stream against its ideal moment; counts
+            of a :class:`voiceutils.budget.LatencyHistogram`.
+        frames: media messages on talking streams.
+        owed: how many of them came so late that the next was due, too.
+        stalls: how often the event loop was busy for more than 20 ms.
+        worst_stall: the longest of these, in seconds.
+        cpu_seconds: of processor time, since the process began.
+        calls_up: how many calls are under way.
+        waiting: how many are yet to be dialled.
+    """
+
+    lateness: dict[str, int]
+    frames: int
+    owed: int
+    stalls: int
+    worst_stall: float
+    cpu_seconds: float
+    calls_up: int
+    waiting: int
+
+
+Command: TypeAlias = AskHealth | Dial | HangUp | HangUpAll | Quit
+Report: TypeAlias = Ready | Finished | Health | Note
 
 _encoder = msgspec.json.Encoder()
 _command: msgspec.json.Decoder[Command] = msgspec.json.Decoder(Command)

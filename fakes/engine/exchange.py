@@ -3,65 +3,77 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 
 from fakes.call_record import ENDED_BY_TESTER, CallRecord
-from fakes.engine.commands import Dial, Finished, Note, Report
+from fakes.engine.commands import Dial, Finished, Health, Note, Report
+from fakes.engine.health import Vitals
+from fakes.engine.wheel import wheel_here
 from fakes.twilio.phone import PhoneCall
 
-__all__ = ["DIAL_EVERY", "Exchange"]
+__all__ = ["MAX_WAITING", "Exchange"]
 
-# A handshake costs about 1 ms; many at one instant would delay the frames of all the
-# other calls.
-DIAL_EVERY = 0.0015
 MAX_WAITING = 20_000
-_ON_TIME = 0.0015  # a pause that took no longer than that more found the loop idle
-_LATE_PAUSES = 20
+_ON_TIME = 0.001  # a wheel that is later than that has better to do than to dial
+_LATE_BEATS = 2  # but for so many beats only, or a busy engine would never fill
 
 
 class Exchange:
-    """Dials, and keeps the calls.
+    """Dials, at most one call each millisecond, and keeps the calls.
+
+    A handshake costs about a millisecond: many at one instant, as a load generator
+    starts its users, would delay the frames of all the other calls.
 
     Args:
         report: called with each finished call.
         max_calls: how many calls may be up at once; further ones wait.
-        dial_every: seconds between two dials.
     """
 
     def __init__(
-        self,
-        report: Callable[[Report], None],
-        *,
-        max_calls: int = 1000,
-        dial_every: float = DIAL_EVERY,
+        self, report: Callable[[Report], None], *, max_calls: int = 1000
     ) -> None:
         self._report = report
-        self._dial_every = dial_every
-        self._room = asyncio.Semaphore(max_calls)
-        self._waiting: asyncio.Queue[Dial] = asyncio.Queue(MAX_WAITING)
+        self._max_calls = max_calls
+        self._wheel = wheel_here()
+        self._vitals = Vitals(self._wheel)
+        self._waiting: dict[int, Dial] = {}
         self._calls: dict[int, PhoneCall] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._dialler = asyncio.ensure_future(self._dial_in_turn())
+        self._held_back = 0  # beats
+        self._closed = False
 
     def dial(self, order: Dial) -> None:
         """Queue a call; one over the bound fails at once."""
-        try:
-            self._waiting.put_nowait(order)
-        except asyncio.QueueFull:
+        if self._closed or len(self._waiting) >= MAX_WAITING:
             text = f"more than {MAX_WAITING} calls wait to be dialled"
-            self._report(Finished(order.id, _never_dialled(order, text)))
+            cause = ENDED_BY_TESTER if self._closed else text
+            self._report(Finished(order.id, _never_dialled(order, cause)))
+            return
+        self._waiting[order.id] = order
+        self._wheel.each_beat(self._dial_next)
+
+    def hang_up(self, number: int) -> None:
+        """End one call; one that is over, or unknown, is left alone."""
+        order = self._waiting.pop(number, None)
+        if order is not None:
+            self._report(Finished(number, _never_dialled(order, ENDED_BY_TESTER)))
+        elif number in self._calls:
+            self._calls[number].hang_up()
 
     def hang_up_all(self) -> None:
         """End every call; each will be reported."""
-        while not self._waiting.empty():
-            order = self._waiting.get_nowait()
-            self._report(Finished(order.id, _never_dialled(order, ENDED_BY_TESTER)))
-        for call in self._calls.values():
-            call.hang_up()
+        for number in [*self._waiting, *self._calls]:
+            self.hang_up(number)
+
+    def health(self) -> Health:
+        """Return how well time was kept so far."""
+        return self._vitals.health(self._calls.values(), waiting=len(self._waiting))
 
     async def close(self, within: float) -> None:
         """Hang up all calls and wait until they are reported."""
-        self._dialler.cancel()
+        self._closed = True
+        self._wheel.no_more(self._dial_next)
         self.hang_up_all()
         if self._tasks:
             _, late = await asyncio.wait(self._tasks, timeout=within)
@@ -73,39 +85,36 @@ class Exchange:
                 )
                 self._report(Note(text))
 
-    async def _dial_in_turn(self) -> None:
-        while True:
-            await self._room.acquire()
-            order = await self._waiting.get()
-            task = asyncio.ensure_future(self._talk(order))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-            await self._let_frames_pass()
+    def _dial_next(self) -> None:
+        if not self._waiting or len(self._calls) >= self._max_calls:
+            self._wheel.no_more(self._dial_next)
+            return
+        if self._wheel.late > _ON_TIME and self._held_back < _LATE_BEATS:
+            self._held_back += 1
+            return
+        self._held_back = 0
+        number = next(iter(self._waiting))
+        order = self._waiting.pop(number)
+        call = self._calls[number] = PhoneCall(order.order)
+        task = asyncio.ensure_future(self._talk(order, call))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
-    async def _let_frames_pass(self) -> None:
-        """Wait for the next dial, longer while this loop runs late."""
-        clock = asyncio.get_running_loop().time
-        for _ in range(_LATE_PAUSES):
-            begun = clock()
-            await asyncio.sleep(self._dial_every)
-            if clock() - begun < self._dial_every + _ON_TIME:
-                return
-
-    async def _talk(self, order: Dial) -> None:
+    async def _talk(self, order: Dial, call: PhoneCall) -> None:
         try:
-            call = self._calls[order.id] = PhoneCall(order.order)
             record = await call.run()
         except Exception as error:  # a bug here must not leave a caller waiting
             text = f"media engine failed: {type(error).__name__}: {error}"
             record = _never_dialled(order, text)
         finally:
-            self._calls.pop(order.id, None)
-            self._room.release()
+            del self._calls[order.id]
+            self._vitals.over(call)
+            if self._waiting and not self._closed:
+                self._wheel.each_beat(self._dial_next)
         self._report(Finished(order.id, record))
 
 
 def _never_dialled(order: Dial, cause: str) -> CallRecord:
-    now = asyncio.get_running_loop().time()
     return CallRecord(
         call=order.order.call,
         call_sid=order.order.call_sid or "",
@@ -113,6 +122,6 @@ def _never_dialled(order: Dial, cause: str) -> CallRecord:
         outcome="failed",
         cause=cause,
         intended_at=order.order.intended_at,
-        placed_at=now,
+        placed_at=time.monotonic(),
         duration=0.0,
     )

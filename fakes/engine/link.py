@@ -20,10 +20,13 @@ from types import TracebackType
 
 from fakes.call_record import CallRecord, Finding
 from fakes.engine.commands import (
+    AskHealth,
     Command,
     Dial,
     Finished,
+    HangUp,
     HangUpAll,
+    Health,
     Note,
     Quit,
     Ready,
@@ -74,6 +77,9 @@ class EngineProcess:
         self._ids = itertools.count(1)
         self._open: dict[int, _Open] = {}
         self._lock = threading.Lock()
+        self._asking = threading.Lock()
+        self._answered = threading.Event()  # health was told, or the engine is gone
+        self._health: Health | None = None
         self._ready = threading.Event()
         self._gone = threading.Event()
         self._last_words: deque[str] = deque(maxlen=40)
@@ -175,6 +181,27 @@ class EngineProcess:
         """Place all calls and return their records in the order of the orders."""
         return [self.wait(number) for number in [self.dial(order) for order in orders]]
 
+    def hang_up(self, number: int) -> None:
+        """End one call; it is reported as usual, unless that has happened already."""
+        self._send(HangUp(number))
+
+    def health(self, within: float = 5.0) -> Health:
+        """Return how well the engine keeps its own time.
+
+        Raises:
+            DeadlineExceeded: it did not answer in time.
+            VoiceError: it is gone; the message has its last words.
+        """
+        with self._asking:
+            self._answered.clear()
+            self._health = None
+            self._send(AskHealth())
+            if not self._answered.wait(within):
+                raise DeadlineExceeded("the health of the media engine", within)
+            if self._health is None:
+                raise VoiceError(f"{self._died}: {self.last_words}".rstrip(": "))
+            return self._health
+
     def hang_up_all(self) -> None:
         """End every call; each is reported as usual."""
         self._send(HangUpAll())
@@ -229,6 +256,9 @@ class EngineProcess:
             match report:
                 case Finished(id=number, record=record):
                     self._finish(number, record)
+                case Health():
+                    self._health = report
+                    self._answered.set()
                 case Note(text=text):
                     self.notes.append(text)
                 case Ready():
@@ -256,6 +286,7 @@ class EngineProcess:
             self._finish(number, self._obituary(call.order))
         self._gone.set()
         self._ready.set()
+        self._answered.set()
 
     def _obituary(self, order: CallOrder) -> CallRecord:
         finding = Finding("engine", self._died, 0.0, self.last_words[-400:])

@@ -29,6 +29,7 @@ __all__ = [
     "Reply",
     "error_for_status",
     "read_request",
+    "remembered_in",
     "reply_for",
 ]
 
@@ -101,6 +102,12 @@ def said_in(request: Request) -> str:
     return " ".join(said[-1].split()) if said else ""
 
 
+def remembered_in(request: Request) -> str:
+    """Return what the request tells of earlier replies, cut at 4000 characters."""
+    told = [message.text for message in request.messages if message.role == "assistant"]
+    return " ".join(" ".join(told).split())[-4000:]
+
+
 def reply_for(said: str) -> str:
     """Return the scripted reply.
 
@@ -118,25 +125,45 @@ def reply_for(said: str) -> str:
 
 
 class Reply(NamedTuple):
-    """One completion; ``created`` is wall time in whole seconds."""
+    """One completion.
+
+    Attributes:
+        created: wall time in whole seconds.
+        tool: name of a tool that is called in place of any text.
+    """
 
     id: str
     created: int
     model: str
     text: str
     asked_words: int = 0
+    tool: str = ""
 
     @property
     def tokens(self) -> list[str]:
         """The text in pieces: each word with the space before it."""
-        return re.findall(r"\s*\S+", self.text)
+        blank = [self.text] if self.text and not self.text.strip() else []
+        return re.findall(r"\s*\S+", self.text) or blank
+
+    @property
+    def _tool_calls(self) -> list[dict[str, object]]:
+        function = {"name": self.tool, "arguments": "{}"}
+        return [{"index": 0, "id": "call_1", "type": "function", "function": function}]
 
     def events(self, *, usage: bool = False) -> Iterator[str]:
         """Yield the server-sent events: role, one a token, the end, ``[DONE]``."""
-        yield self._event(Delta(role="assistant", content=""))
-        for token in self.tokens:
-            yield self._event(Delta(content=token))
-        yield self._event(Delta(), "stop")
+        if self.tool:
+            chunk = json.loads(self._event(Delta(role="assistant"))[len("data: ") :])
+            delta: dict[str, object] = {"role": "assistant", "content": None}
+            delta["tool_calls"] = self._tool_calls
+            chunk["choices"][0]["delta"] = delta
+            yield f"data: {json.dumps(chunk)}\n\n"
+            yield self._event(Delta(), "tool_calls")
+        else:
+            yield self._event(Delta(role="assistant", content=""))
+            for token in self.tokens:
+                yield self._event(Delta(content=token))
+            yield self._event(Delta(), "stop")
         if usage:
             content = json.loads(encode_event(self._chunk(()))[len("data: ") :])
             yield f"data: {json.dumps(content | {'usage': self._usage()})}\n\n"
@@ -144,12 +171,18 @@ class Reply(NamedTuple):
 
     def body(self) -> bytes:
         """Return the whole completion as one JSON object."""
-        message = {"role": "assistant", "content": self.text, "refusal": None}
+        message: dict[str, object] = {
+            "role": "assistant",
+            "content": None if self.tool else self.text,
+            "refusal": None,
+        }
+        if self.tool:
+            message["tool_calls"] = self._tool_calls
         choice = {
             "index": 0,
             "message": message,
             "logprobs": None,
-            "finish_reason": "stop",
+            "finish_reason": "tool_calls" if self.tool else "stop",
         }
         content = {
             "id": self.id,

@@ -14,7 +14,7 @@ from aiohttp import ClientConnectionResetError, web
 from fakes.delays import DelayModel, sampler
 from fakes.fault_desk import FaultDesk
 from fakes.fault_rules import Visitor
-from fakes.faults import Refuse, Trickle
+from fakes.faults import CallTool, Recite, Refuse, Trickle
 from fakes.faulty import Door
 from fakes.ledger import Ledger
 from fakes.llm.chat import (
@@ -23,6 +23,7 @@ from fakes.llm.chat import (
     Reply,
     error_for_status,
     read_request,
+    remembered_in,
     reply_for,
     said_in,
 )
@@ -128,10 +129,18 @@ class ModelServer:
     ) -> web.StreamResponse:
         attempt = door.attempt
         attempt.said = said_in(asked)
+        attempt.remembered = remembered_in(asked)
         attempt.reply = reply_for(attempt.said)
+        tool = ""
+        if isinstance(door.fault, Recite | CallTool):
+            door.fire_now()
+            attempt.reply = getattr(door.fault, "text", "")
+            tool = getattr(door.fault, "name", "")
         words = sum(len(message.text.split()) for message in asked.messages)
         identity = f"chatcmpl-{uuid.uuid4().hex[:29]}"
-        reply = Reply(identity, int(time.time()), asked.model, attempt.reply, words)
+        reply = Reply(
+            identity, int(time.time()), asked.model, attempt.reply, words, tool
+        )
         await door.answer()
         door.accept()
         pause = self._delays(door, self._settings.token_delay, "token")

@@ -4,8 +4,9 @@ Mu-law audio that sounds like speech and says, in every 20 ms frame, who speaks,
 which call, which frame of which utterance this is, and the word that sounds.
 """
 
-from fakes.speech.code import CodedFrame, FrameCode, FrameReader, PlainAudio, Speaker
+from fakes.speech.code import FrameCode, Speaker
 from fakes.speech.heard import HeardWord, WordsHeard
+from fakes.speech.reader import CodedFrame, FrameReader, PlainAudio
 from fakes.speech.texts import (
     APOLOGY,
     CALLER_UTTERANCES,
@@ -18,7 +19,7 @@ from fakes.speech.texts import (
     reply_to,
     sentences,
 )
-from fakes.speech.voice import Speech, Word, speak
+from fakes.speech.voice import Speech, Word, frames_of, prepare, speak
 
 __all__ = [
     "APOLOGY",
@@ -36,8 +37,10 @@ __all__ = [
     "Speech",
     "Word",
     "WordsHeard",
+    "frames_of",
     "number_words",
     "numbers_in",
+    "prepare",
     "reply_to",
     "sentences",
     "speak",

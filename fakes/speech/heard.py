@@ -88,6 +88,23 @@ class WordsHeard:
             if code.last:
                 word.count = code.segment + 1
 
+    def add_run(self, code: FrameCode, end: int) -> None:
+        """Count this frame and those after it, all of the same word and letters.
+
+        Args:
+            code: of the first of them.
+            end: number of the last one, plus 1.
+
+        Raises:
+            ValueError: see :meth:`add`.
+        """
+        self.add(code)
+        run = range(code.frame + 1, end)
+        if run:
+            self._arrivals.update(run)
+            if code.word:
+                self._words[code.word].arrived.update(run)
+
     @property
     def frames(self) -> int:
         """How many frames the utterance has; 0 before the first one arrived."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -16,14 +17,14 @@ from fakes.speech.code import (
     FrameCode,
     Speaker,
     address,
-    stamp,
+    stamp_all,
 )
-from fakes.speech.own_voice import pronounce
+from fakes.speech.own_voice import pronounce, warm_up
 from fakes.speech.texts import spoken_form
 from voiceutils.errors import SettingError
 from voiceutils.mulaw import FRAME_BYTES, FRAMES_PER_SECOND, SILENCE_FRAME
 
-__all__ = ["Speech", "Word", "speak", "tokens"]
+__all__ = ["Speech", "Word", "frames_of", "prepare", "speak", "tokens"]
 
 # Frames of silence after a word that ends so, where no clip knows better.
 _PAUSES = {",": 8, ";": 8, ":": 8, ".": 14, "?": 14, "!": 14}
@@ -131,14 +132,28 @@ def speak(text: str, *, speaker: Speaker, call: int, turn: int = 0) -> Speech:
     return Speech(spoken.text, spoken.words, frames)
 
 
+def prepare() -> None:
+    """Read the clips and warm up the voice, so that the first text is no slower."""
+    phrases()
+    warm_up()
+
+
+def frames_of(
+    text: str, *, speaker: Speaker, call: int, turn: int = 0
+) -> Iterator[bytes]:
+    """Return the frames of :func:`speak`, each made when it is asked for.
+
+    A caller among a thousand keeps no seconds of audio that way.
+    """
+    mark = address(speaker, call, turn)
+    spoken = _spoken(tokens(text))
+    return ((frame ^ mark).to_bytes(FRAME_BYTES, "big") for frame in spoken.frames)
+
+
 @lru_cache(maxsize=512)
 def _spoken(words: tuple[str, ...]) -> _Spoken:
     utterance = _utter(words)
-    codes = _codes(utterance)
-    frames = [
-        int.from_bytes(stamp(frame, code), "big")
-        for frame, code in zip(utterance.frames, codes, strict=True)
-    ]
+    frames = stamp_all(utterance.frames, _codes(utterance))
     return _Spoken(" ".join(words), _times(utterance), tuple(frames))
 
 

@@ -20,6 +20,8 @@ __all__ = ["AgentMessages", "Order", "Problem"]
 # show them, and looking at all of them would cost more than decoding.
 _LOOKED_AT = 3
 
+_media: msgspec.json.Decoder[wire.AgentMedia] = msgspec.json.Decoder(wire.AgentMedia)
+
 _FIELDS = {
     wire.AgentMedia: ({"event", "streamSid", "media"}, "media", {"payload"}),
     wire.AgentMark: ({"event", "streamSid", "mark"}, "mark", {"name"}),
@@ -54,6 +56,21 @@ class AgentMessages:
         self._stream_sid = stream_sid
         self._strict = strict
         self._seen = dict.fromkeys(_FIELDS, 0)
+        self._used_to_media = False
+
+    def payload(self, message: str) -> bytes | None:
+        """Return the audio of an ordinary media message, of which most are.
+
+        None for anything else, and for the first ones, which :meth:`read` looks at
+        more closely; it has to be asked then.
+        """
+        if not self._used_to_media:
+            return None
+        try:
+            order = _media.decode(message)
+        except (msgspec.DecodeError, UnicodeError, RecursionError):
+            return None
+        return order.media.payload if order.stream_sid == self._stream_sid else None
 
     def read(self, message: str | bytes) -> Order:
         """Return what a text frame (str) or binary frame (bytes) orders."""
@@ -78,6 +95,7 @@ class AgentMessages:
         kind = type(order)
         self._seen[kind] += 1
         if self._seen[kind] > _LOOKED_AT and not self._strict:
+            self._used_to_media = self._seen[wire.AgentMedia] > _LOOKED_AT
             return Order(order)
         fields, inner, inner_fields = _FIELDS[kind]
         loose = msgspec.json.decode(message)

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import time
 from collections.abc import Callable
 from typing import Literal, NamedTuple
 
-from websockets.asyncio.client import ClientConnection
-
 from fakes.call_record import Finding
 from fakes.twilio.call_failed import CallFailed
-from fakes.twilio.dial import Reach, dial_media
+from fakes.twilio.dial import Reach
 from fakes.twilio.impaired import ImpairedStream
 from fakes.twilio.impairments import Impairment
 from fakes.twilio.leg import Leg, StreamEvent
-from fakes.twilio.line import Line
+from fakes.twilio.line import Line, line_kind
 from fakes.twilio.media_fork import MediaFork
 from fakes.twilio.orders import StreamOrder
 from fakes.twilio.stream import MediaStream
@@ -52,6 +51,7 @@ class CallStreams:
     Attributes:
         talk: the bidirectional stream; the last one, when it is over.
         frames_sent: media messages on bidirectional streams that are over.
+        owed: how many of them came so late that the next was due, too.
         lateness: of their frames.
         findings: of all streams that are over.
 
@@ -78,6 +78,7 @@ class CallStreams:
     ) -> None:
         self.talk: MediaStream | None = None
         self.frames_sent = 0
+        self.owed = 0
         self.lateness = LatencyHistogram()
         self.findings: list[Finding] = []
         self._call = call
@@ -92,7 +93,12 @@ class CallStreams:
         self._talk_line: Line | None = None
         self._talking: asyncio.Task[None] | None = None
         self._forks: dict[MediaFork, Line | None] = {}
-        self._clock = asyncio.get_running_loop().time
+        self._clock = time.monotonic
+
+    @property
+    def running(self) -> MediaStream | None:
+        """The bidirectional stream that carries the audio now."""
+        return self.talk if self._talk_line is not None else None
 
     # --- the bidirectional stream ------------------------------------------------
 
@@ -138,11 +144,11 @@ class CallStreams:
             number=2 * number,  # forks have the odd ones
         )
         try:
-            media = await self._dial(order)
+            line = await self._dial(order, self._impaired(stream, number))
         except CallFailed as failure:
             self._tell_of(stream, order, "error", failure.code, str(failure))
             return TalkEnd("agent", failure.code, str(failure))
-        line = self._talk_line = Line(media, self._impaired(stream, number))
+        self._talk_line = line
         self.talk = stream
         self._tell_of(stream, order, "started")
         opened()
@@ -152,6 +158,7 @@ class CallStreams:
             if self._talk_line is line:
                 self._talk_line = None
             self.frames_sent += stream.frames_sent
+            self.owed += stream.owed
             self.lateness.merge(stream.lateness)
             self.findings += stream.findings
         self._tell_end(stream, order)
@@ -178,12 +185,12 @@ class CallStreams:
         """Carry a fork to its end."""
         order = fork.order
         try:
-            media = await self._dial(order)
+            line = await self._dial(order, fork)
         except CallFailed as failure:
             self._tell_of(fork, order, "error", failure.code, str(failure))
             return
         else:
-            line = self._forks[fork] = Line(media, fork)
+            self._forks[fork] = line
             fork.wake = line.wake
             self._tell_of(fork, order, "started")
             await line.run()
@@ -207,14 +214,8 @@ class CallStreams:
 
     # --- both --------------------------------------------------------------------
 
-    async def _dial(self, order: StreamOrder) -> ClientConnection:
-        knobs = self._settings
-        return await dial_media(
-            order.url,
-            self._reach,
-            handshake_timeout=knobs.handshake_timeout,
-            pong=knobs.pong,
-        )
+    async def _dial(self, order: StreamOrder, stream: StreamCore) -> Line:
+        return await line_kind()(order.url, self._reach, stream, self._settings)
 
     def _impaired(self, stream: MediaStream, number: int) -> StreamCore:
         if self._impairment is None:

@@ -11,7 +11,7 @@ from itertools import zip_longest
 from typing import TypeAlias
 
 from fakes.call_record import CallRecord, TurnRecord
-from fakes.speech import Speaker, speak
+from fakes.speech import Speaker, frames_of
 from fakes.twilio.foreign import foreign_speech
 from fakes.twilio.listening import Listening
 from fakes.twilio.party import Step
@@ -32,8 +32,11 @@ __all__ = ["PATIENCE", "Caller"]
 
 PATIENCE = 8.0  # seconds until a caller gives up waiting for a sound
 CALL_LIMIT = 2**24 - 1  # what the code in the audio can carry
+TURN_TIME = 5.0  # seconds: no turn begins that much before its caller must leave
 LONGEST_REPLY = 60.0  # seconds until a caller gives up waiting for silence
 
+_new = tuple.__new__  # half the cost of calling the class of a named tuple
+_SILENT = Step()
 _Frames: TypeAlias = Generator[Step, None, None]
 
 
@@ -55,6 +58,8 @@ class Caller:
         call: the caller's number, at most 24 bits.
         patience: seconds to wait for a greeting or a reply.
         drop_every: leave out every n-th frame of speech, as a bad line would.
+        holding_time: seconds of talk after which the caller hangs up, whatever the
+            script still holds; only a reply that is awaited is awaited to its begin.
     """
 
     def __init__(
@@ -64,6 +69,7 @@ class Caller:
         call: int,
         patience: float = PATIENCE,
         drop_every: int | None = None,
+        holding_time: float | None = None,
     ) -> None:
         if not 0 <= call <= CALL_LIMIT:
             raise SettingError(f"caller number {call} does not fit: 0 to {CALL_LIMIT}")
@@ -74,6 +80,9 @@ class Caller:
         self.awaits_hang_up = False
         self._patience = patience
         self._drop_every = drop_every
+        self._holding_time = holding_time
+        self._leaves_at: float | None = None
+        self._in_turn = False  # speaking, or waiting for what is said to it
         self._spoken = 0  # frames of speech
         self._now = 0.0
         self._listening = Listening()
@@ -104,6 +113,9 @@ class Caller:
         """Hear a frame (empty: nothing sounds) and decide what to do in this one."""
         self._now = now
         self._listening.hear(heard, now)
+        if self._holding_time is not None and self._is_time_to_leave(now):
+            self.completed = True
+            return Step(hang_up="stop")
         try:
             return next(self._frames, Step(hang_up="stop"))
         except _GaveUpError as error:
@@ -130,6 +142,17 @@ class Caller:
         said = [turn.said for turn in self.turns]
         record.foreign = foreign_speech(heard.values(), call=self.call, said=said)
 
+    def _is_time_to_leave(self, now: float) -> bool:
+        if self._holding_time is None:
+            return False
+        if self._leaves_at is None:
+            self._leaves_at = now + self._holding_time
+        return now >= self._leaves_at and not self._in_turn
+
+    def _no_time_for_a_turn(self) -> bool:
+        leaves_at = self._leaves_at
+        return leaves_at is not None and self._now + TURN_TIME > leaves_at
+
     # --- the script --------------------------------------------------------------
 
     def _follow(self, conversation: Conversation) -> _Frames:
@@ -147,7 +170,11 @@ class Caller:
                 yield from self._await_greeting(within or self._patience)
                 yield from self._hear_out(following)
             case Say():
+                while self._no_time_for_a_turn():
+                    yield _SILENT
+                self._in_turn = True
                 yield from self._say(step)
+                self._in_turn = False
                 if step.reply:
                     yield from self._hear_out(following)
             case Press(digits=digits):
@@ -156,12 +183,12 @@ class Caller:
             case Pause(seconds=seconds):
                 until = self._now + seconds
                 while self._now < until:
-                    yield Step()
+                    yield _SILENT
             case AwaitHangUp(within=within):
                 self.awaits_hang_up = True
                 until = self._now + within
                 while self._now < until:
-                    yield Step()
+                    yield _SILENT
                 raise _GaveUpError(f"the agent did not hang up within {within:g} s")
             case HangUp(how=how):
                 self.completed = True
@@ -172,7 +199,7 @@ class Caller:
         while self.greeting_at is None:
             if self._now >= until:
                 raise _GaveUpError(f"no greeting within {within:g} s")
-            yield Step()
+            yield _SILENT
 
     def _hear_out(self, following: ConversationStep | None) -> _Frames:
         """Listen to what is being said until its end, or until it is barged into."""
@@ -184,20 +211,21 @@ class Caller:
             if self._now >= until:
                 text = f"the agent did not stop speaking for {LONGEST_REPLY:g} s"
                 raise _GaveUpError(f"{text} {self.where}")
-            yield Step()
+            yield _SILENT
 
     def _say(self, step: Say) -> _Frames:
         barging_in = step.barge_in_after is not None
         turn = self._listening.begin_turn(step.text, barging_in=barging_in)
+        turn.awaited = step.reply
         yield from self._speak(turn)
         if step.reply:
             yield from self._await_reply(turn)
 
     def _speak(self, turn: TurnRecord) -> _Frames:
-        speech = speak(
+        speech = frames_of(
             turn.said, speaker=Speaker.CALLER, call=self.call, turn=turn.turn % 256
         )
-        for number, audio in enumerate(speech.frames):
+        for number, audio in enumerate(speech):
             self._spoken += 1
             lost = (
                 bool(self._drop_every) and self._spoken % (self._drop_every or 1) == 0
@@ -208,7 +236,7 @@ class Caller:
                 if turn.spoke_from is None:
                     turn.spoke_from = self._now
                 turn.spoke_until = self._now
-            yield Step(audio, lost=lost)
+            yield _new(Step, (audio, lost, "", None))
 
     def _await_reply(self, turn: TurnRecord) -> _Frames:
         spoke_until = self._now if turn.spoke_until is None else turn.spoke_until
@@ -217,4 +245,4 @@ class Caller:
             if self._now >= until:
                 text = f"no reply in turn {turn.turn} within {self._patience:g} s"
                 raise _GaveUpError(text)
-            yield Step()
+            yield _SILENT

@@ -34,17 +34,21 @@ from fakes.twilio.webhook import WebhookRequest
 
 __all__ = [
     "CallFailed",
+    "MediaTarget",
     "Reach",
     "dial_media",
     "fetch_twiml",
+    "handshake_failure",
+    "media_target",
     "stream_of_socket_url",
 ]
 
 HANDSHAKE_SECONDS = 10.0
 CLOSE_SECONDS = 2.0
 MAX_MESSAGE = 16 * 1024 * 1024
+USER_AGENT = "Twilio.TmeWs/1.0"
 # The kernel would otherwise hide minutes of audio that the agent does not read.
-_SEND_BUFFER = 64 * 1024
+SEND_BUFFER = 64 * 1024
 _WRITE_LIMIT = 4 * 1024 * 1024  # never awaited: the line discards long before
 
 
@@ -137,7 +141,7 @@ async def dial_media(
         media = await _MediaDial(
             **_target(url, reach),
             compression=None,
-            user_agent_header="Twilio.TmeWs/1.0",
+            user_agent_header=USER_AGENT,
             additional_headers={HEADER.lower(): sign(reach.auth_token, url)},
             proxy=None,
             open_timeout=handshake_timeout,
@@ -150,9 +154,9 @@ async def dial_media(
         text = f"handshake did not end within {handshake_timeout:g} s: {url}"
         raise CallFailed("31901", text) from error
     except (OSError, InvalidHandshake, ValueError, EOFError) as error:
-        raise _handshake_failure(url, error) from error
+        raise handshake_failure(url, error) from error
     end: socket.socket = media.transport.get_extra_info("socket")
-    end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
+    end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
     if not pong:
         _never_pong(media.protocol)
     return media
@@ -164,22 +168,60 @@ class _MediaDial(connect):
         return exc
 
 
-def _target(url: str, reach: Reach) -> dict[str, Any]:
-    """Return where to connect to, as arguments of websockets' connect."""
+class MediaTarget(NamedTuple):
+    """Where a media socket is to be connected to.
+
+    Attributes:
+        host: name or address to connect to.
+        port: likewise.
+        tls: None for a plain connection.
+        name: the host that the address names, which certificates are checked against.
+        shown_host: what the Host header says.
+        resource: path and query.
+    """
+
+    host: str
+    port: int
+    tls: ssl.SSLContext | None
+    name: str
+    shown_host: str
+    resource: str
+
+
+def media_target(url: str, reach: Reach) -> MediaTarget:
+    """Return where to connect to for an address.
+
+    Raises:
+        CallFailed: a plain address that is neither on this machine nor detoured.
+        ValueError: no address at all.
+    """
     parts = urlsplit(url)
-    host = parts.hostname or ""
-    if parts.scheme == "ws" and host not in reach.via and not is_loopback(host):
+    name = parts.hostname or ""
+    secure = parts.scheme == "wss"
+    if not secure and name not in reach.via and not is_loopback(name):
         cause = f"wrong scheme: {url} must be wss:// (ws:// on loopback)"
         raise CallFailed("31922", cause)
-    target: dict[str, Any] = {"uri": url}
-    if host in reach.via:
-        there = urlsplit(f"//{reach.via[host]}")
-        target |= {"host": there.hostname, "port": there.port}
-        if not reach.authority:
-            target["uri"] = urlunsplit(parts._replace(scheme="ws"))
-    if reach.authority and parts.scheme == "wss":
-        target["ssl"] = trusting(reach.authority)
-    return target
+    host, port = name, parts.port or (443 if secure else 80)
+    if name in reach.via:
+        there = urlsplit(f"//{reach.via[name]}")
+        host, port = there.hostname or "", there.port or port
+        secure = secure and bool(reach.authority)
+    tls = trusting(reach.authority) if secure else None
+    shown = parts.netloc.rpartition("@")[2]
+    resource = urlunsplit(("", "", parts.path or "/", parts.query, ""))
+    return MediaTarget(host, port, tls, name, shown, resource)
+
+
+def _target(url: str, reach: Reach) -> dict[str, Any]:
+    """Return where to connect to, as arguments of websockets' connect."""
+    there = media_target(url, reach)
+    scheme = "ws" if there.tls is None else "wss"
+    found: dict[str, Any] = {"uri": urlunsplit(urlsplit(url)._replace(scheme=scheme))}
+    if there.host != there.name:
+        found |= {"host": there.host, "port": there.port}
+    if there.tls is not None:
+        found["ssl"] = there.tls
+    return found
 
 
 def _never_pong(protocol: Protocol) -> None:
@@ -193,7 +235,8 @@ def _never_pong(protocol: Protocol) -> None:
     protocol.send_frame = send_unless_pong  # type: ignore[method-assign]
 
 
-def _handshake_failure(url: str, error: Exception) -> CallFailed:
+def handshake_failure(url: str, error: Exception) -> CallFailed:
+    """Return what a failed handshake means to a call."""
     reason = _reason(error)
     match error:
         case InvalidStatus():

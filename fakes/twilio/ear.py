@@ -8,16 +8,21 @@ at a time.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from fakes.call_record import UtteranceHeard
 from fakes.speech import CodedFrame, FrameCode, FrameReader, PlainAudio, WordsHeard
-from voiceutils.mulaw import FRAME_BYTES, FRAME_SECONDS, is_voiced
+from voiceutils.mulaw import (
+    FRAME_BYTES,
+    FRAME_SECONDS,
+    SILENCE_FRAME,
+    is_voiced,
+)
 
 __all__ = ["Ear", "Sound", "Utterance", "Voice"]
 
+_new = tuple.__new__  # half the cost of calling the class of a named tuple
 _FLUSH_AFTER = 5  # dry frames until bytes held back for a code are let go
 _KEPT_TICKS = 64  # how far back a held byte can lie
 # Plain audio has pauses of its own; a dry spell up to here, between voiced frames,
@@ -48,6 +53,9 @@ class Sound(NamedTuple):
     voiced: bool
 
 
+_SILENCE = Sound(0.0, None, voiced=False)
+
+
 class Utterance:
     """What was heard of one coded utterance."""
 
@@ -56,42 +64,62 @@ class Utterance:
         self.first_at = at
         self.last_at = at
         self.voiced_at: float | None = None  # first frame louder than line noise
-        self._count: Counter[int] = Counter()
         self._words = WordsHeard()
+        # The frames of a word come one after the other, and are counted as one run.
+        self._run: FrameCode | None = None
+        self._run_end = 0
 
     def add(self, code: FrameCode, at: float, *, voiced: bool) -> None:
         """Note one frame."""
+        self._count_run()
+        self._run = code
+        self.go_on(code, at, voiced=voiced)
+
+    def go_on(self, code: FrameCode, at: float, *, voiced: bool) -> None:
+        """Note a frame that follows the one before, in the same word and letters."""
+        if self._run is None:
+            self._run = code
+        self._run_end = code.frame + 1
+        self.last_at = at
         if voiced and self.voiced_at is None:
             self.voiced_at = at
-        self._count[code.frame] += 1
-        self._words.add(code)
-        self.last_at = at
 
     @property
     def whole(self) -> bool:
         """Whether every frame was heard."""
-        return len(self._count) == self.voice.frames
+        return self._counted().complete
 
     @property
     def cut(self) -> bool:
         """Whether the last frame was not heard."""
-        return self.voice.frames - 1 not in self._count
+        return self._counted().reached != self.voice.frames - 1
 
     @property
     def text(self) -> str:
         """The words heard."""
-        return self._words.text()
+        return self._counted().text()
+
+    def _counted(self) -> WordsHeard:
+        self._count_run()
+        return self._words
+
+    def _count_run(self) -> None:
+        run = self._run
+        if run is not None:
+            self._words.add_run(run, self._run_end)
+            # What follows directly is a run of its own then.
+            self._run = None
 
     def record(self) -> UtteranceHeard:
         """Return what a call record says of it."""
-        heard = self._count
+        heard = self._counted()
         return UtteranceHeard(
             utterance=self.voice.call,
             text=self.text,
             frames=self.voice.frames,
-            heard=len(heard),
-            lost=[n for n in range(max(heard)) if n not in heard],
-            repeated=sorted(n for n, times in heard.items() if times > 1),
+            heard=heard.arrived,
+            lost=[n for n in heard.missing() if n < heard.reached],
+            repeated=heard.repeated(),
             first_at=self.first_at,
             last_at=self.last_at,
             cut=self.cut,
@@ -117,8 +145,10 @@ class Ear:
         self._dry = 0  # frames without audio since the last one with audio
         self._gap = 0  # dry frames before the audio that comes next, 0: none
         self._last: Sound | None = None
+        self._speaking: Utterance | None = None  # whose frame came last, by itself
+        self._stale = False  # nothing is held back that came before the last frame
 
-    def hear(self, audio: bytes, now: float) -> list[Sound]:
+    def hear(self, audio: bytes, now: float) -> Sequence[Sound]:
         """Take what began to play ``now``; return what is now understood of it.
 
         A frame whose code begins inside a tick is understood one tick later; ``at``
@@ -131,6 +161,29 @@ class Ear:
             )
         if self._dry:
             self._gap, self._dry = self._dry, 0
+        if audio == SILENCE_FRAME and self._reader.skip_silence() is not None:
+            self._fed += FRAME_BYTES
+            self._stale = True
+            if self._gap:
+                self._heard(_SILENCE)
+            self._last = _SILENCE
+            return ()  # nothing to understand
+        alone = self._reader.next_frame(audio)
+        if alone is not None:
+            # A frame that came as it was sent; most do.
+            self._fed += FRAME_BYTES
+            self._stale = True
+            voiced = is_voiced(audio)
+            utterance = self._speaking
+            if self._reader.continued and utterance is not None:
+                utterance.go_on(alone.code, now, voiced=voiced)
+            else:
+                utterance = self._begin(alone.code, now, voiced=voiced)
+            sound = _new(Sound, (now, utterance.voice, voiced))
+            if self._gap:
+                self._heard(sound)
+            self._last = sound
+            return (sound,)
         self._remember(audio, now)
         sounds = self._sounds(self._reader.feed(audio))
         if len(audio) < FRAME_BYTES:  # padded with silence: the next audio is late
@@ -141,7 +194,24 @@ class Ear:
         """Let go of bytes that were held back for a code."""
         self._sounds(self._reader.flush())
 
+    def _begin(self, code: FrameCode, now: float, *, voiced: bool) -> Utterance:
+        voice = Voice(code.speaker, code.call, code.turn, code.frames)
+        utterance = self._speaking = self._utterance(voice, now)
+        utterance.add(code, now, voiced=voiced)
+        return utterance
+
+    def _utterance(self, voice: Voice, at: float) -> Utterance:
+        utterance = self.utterances.get(voice)
+        if utterance is None:
+            utterance = self.utterances[voice] = Utterance(voice, at)
+        return utterance
+
     def _remember(self, audio: bytes, now: float) -> None:
+        if self._stale:
+            self._stale = False
+            self._starts.clear()
+            self._moments.clear()
+            self._recent.clear()
         self._starts.append(self._fed)
         self._moments.append(now)
         self._recent += audio
@@ -165,9 +235,7 @@ class Ear:
         audio = bytes(self._recent[start : start + FRAME_BYTES])
         at = self._moments[self._tick_of(offset)]
         voice = Voice(code.speaker, code.call, code.turn, code.frames)
-        utterance = self.utterances.get(voice)
-        if utterance is None:
-            utterance = self.utterances[voice] = Utterance(voice, at)
+        utterance = self._utterance(voice, at)
         voiced = is_voiced(audio)
         utterance.add(code, at, voiced=voiced)
         return self._heard(Sound(at, voice, voiced))

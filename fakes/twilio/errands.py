@@ -94,7 +94,7 @@ class Errands:
         self._cookies = cookies
         self._told = told
         self._dial_out = dial
-        self._clock = asyncio.get_running_loop().time
+        self._clock = time.monotonic
         self._relay: RelaySocket | None = None
         self._relaying: asyncio.Task[None] | None = None
         self._fetching: asyncio.Task[None] | None = None

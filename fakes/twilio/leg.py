@@ -138,6 +138,8 @@ class Leg:
     def frame(self, heard: bytes, now: float) -> Step:
         """Let the party hear a frame and say one."""
         far = self.far
+        if not (far or self.loss or self.recorder or self._forks):
+            return self._party.frame(heard, now)
         if far is not None:
             heard = far.take() or heard
         step = self._party.frame(heard, now)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import random
+import time
 from collections.abc import Coroutine
 from typing import Any, Literal
 
@@ -45,6 +46,7 @@ __all__ = ["DialEnd", "Dialler", "LegCall"]
 
 _SOCKETS_CLOSE_WITHIN = 5.0
 _CALLBACKS_WITHIN = 5.0
+_LEAST_WAIT = 0.001
 _Status = Literal["completed", "busy", "no-answer", "failed", "canceled"]
 # Numbers of what Twilio itself says, far from those of the fake speech service.
 _FIRST_UTTERANCE = 1 << 23
@@ -104,7 +106,7 @@ class LegCall:
         self._api = api
         self._record = record
         self._wake = asyncio.Event()
-        self._clock = asyncio.get_running_loop().time
+        self._clock = time.monotonic
         self.streams = CallStreams(
             call,
             self.leg,
@@ -205,7 +207,7 @@ class LegCall:
             await asyncio.wait(set(self._audio), timeout=_SOCKETS_CLOSE_WITHIN)
 
     async def _drive(self) -> Over:
-        call_at = asyncio.get_running_loop().call_at
+        call_later = asyncio.get_running_loop().call_later
         while True:
             self._wake.clear()
             now = self._clock()
@@ -216,7 +218,11 @@ class LegCall:
             if self._over is not None:
                 return self._over
             due = self._next_due()
-            timer = None if due is None else call_at(due, self._wake.set)
+            timer = None
+            if due is not None:
+                # Less than a millisecond, uvloop takes for none and would spin.
+                wait = max(_LEAST_WAIT, due - self._clock())
+                timer = call_later(wait, self._wake.set)
             await self._wake.wait()
             if timer is not None:
                 timer.cancel()

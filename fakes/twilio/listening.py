@@ -40,6 +40,10 @@ class Listening:
         self._whole = False
         self._old_sounds = False  # an earlier reply still sounds
         self._suspect: Voice | None = None  # began while it did
+        # An utterance of which nothing is to be learnt in this turn any more, and
+        # whether it is an earlier reply.
+        self._known: Voice | None = None
+        self._known_old = False
         self._expected: str | None = GREETING
         self._old_expected: str | None = None
 
@@ -47,8 +51,14 @@ class Listening:
         """Take what begins to play; empty when nothing does."""
         self._now = now
         for sound in self.ear.hear(audio, now):
-            self._notice(sound)
-        self._note_silence(now)
+            if sound.voice is not None and sound.voice is self._known:
+                self._last_sound = sound.at
+                if not self._known_old:
+                    self.reply_heard += FRAME_SECONDS
+            else:
+                self._notice(sound)
+        if self._old_sounds:
+            self._note_silence(now)
 
     def begin_turn(self, said: str, *, barging_in: bool) -> TurnRecord:
         """Return the record of a turn that begins now.
@@ -65,7 +75,7 @@ class Listening:
         self._old_sounds = sounding
         self._old_expected = self._expected
         self._expected = expected_reply(said)
-        self._suspect = None
+        self._suspect = self._known = None
         self.reply_heard = 0.0
         self.turns.append(turn)
         return turn
@@ -104,6 +114,7 @@ class Listening:
             self._old_sounds = False
 
     def _notice(self, sound: Sound) -> None:
+        self._known = None
         if not sound.voiced and sound.voice is None:
             return
         self._note_silence(sound.at)
@@ -115,10 +126,20 @@ class Listening:
                 self.greeting_at = sound.at
         elif old:
             self._notice_old(self.turns[-1], sound)
+            # Unless its words, or when it falls silent, are still to be noted.
+            if sound.voice != self._suspect and not self.turns[-1].barge_in:
+                self._know(sound.voice, old=self._is_old(sound))
             return
         elif sound.voiced:
             self._notice_reply(self.turns[-1], sound.at)
         self.reply_heard += FRAME_SECONDS
+        begun = self.turns[-1].reply_at if self.turns else self.greeting_at
+        if begun is not None:
+            self._know(sound.voice, old=False)
+
+    def _know(self, voice: Voice | None, *, old: bool) -> None:
+        if not self._old_sounds:
+            self._known, self._known_old = voice, old
 
     def _is_old(self, sound: Sound) -> bool:
         """Tell whether a sound belongs to something said before this turn."""

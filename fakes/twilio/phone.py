@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -17,6 +18,7 @@ import msgspec
 
 from fakes.call_record import ENDED_BY_TESTER, CallRecord
 from fakes.twilio.call_story import CallStory
+from fakes.twilio.call_streams import CallStreams
 from fakes.twilio.caller import PATIENCE, Caller
 from fakes.twilio.credentials import credentials_of
 from fakes.twilio.dial import CallFailed, Reach, stream_of_socket_url
@@ -73,6 +75,7 @@ class CallOrder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         intended_at: when the call should have begun (monotonic seconds), to tell a
             late generator from a slow agent.
         patience: seconds to wait for a greeting or a reply.
+        holding_time: seconds after which the caller hangs up; None: with the script.
         call_sid: ``CA`` and 32 hex digits; random when None.
         seed: decides stream sid and first timestamp.
         settings: where Twilio's behaviour is worth varying.
@@ -93,6 +96,7 @@ class CallOrder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     deadline: float = 60.0
     intended_at: float | None = None
     patience: float = PATIENCE
+    holding_time: float | None = None
     call_sid: str | None = None
     seed: int = 0
     settings: Settings = Settings()
@@ -161,11 +165,17 @@ class PhoneCall:
             call=order.call,
             patience=order.patience,
             drop_every=order.drop_every,
+            holding_time=order.holding_time,
         )
         self._story = CallStory()
         self._call: LegCall | None = None
         self._ended = ""  # why it was ended from outside
         self._failed = ""
+
+    @property
+    def streams(self) -> CallStreams | None:
+        """The media streams of the call; None before it is placed."""
+        return None if self._call is None else self._call.streams
 
     def hang_up(self, cause: str = ENDED_BY_TESTER) -> None:
         """End the call politely, wherever it is; :meth:`run` then returns soon."""
@@ -178,20 +188,20 @@ class PhoneCall:
         loop = asyncio.get_running_loop()
         if self._order.authority:
             trusting(self._order.authority)  # a wrong path is told at once
-        self._story.placed_at = loop.time()
+        self._story.placed_at = time.monotonic()
         try:
             call = self._call = self._leg_call(self._voice())
         except CallFailed as failure:
             self._failed = str(failure)
-            self._story.find(failure.code, str(failure), loop.time())
-            return self._record(loop.time())
+            self._story.find(failure.code, str(failure), time.monotonic())
+            return self._record(time.monotonic())
         deadline = loop.call_later(self._order.deadline, self._expire)
         try:
             if not self._ended:
                 await call.run()
         finally:
             deadline.cancel()
-        return self._record(self._story.ended_at or loop.time())
+        return self._record(self._story.ended_at or time.monotonic())
 
     def _leg_call(self, voice: Voice) -> LegCall:
         order = self._order

@@ -1,4 +1,4 @@
-"""Carries one media stream over a real WebSocket.
+"""Carries one media stream with ``websockets``: slower, and nothing else is needed.
 
 One task writes and one reads. Frames leave at absolute moments; what the agent does not
 read is discarded rather than waited for, as Twilio does (warning 31930).
@@ -9,26 +9,42 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
+import time
 from contextlib import suppress
 
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
-from fakes.twilio.stream_core import CloseSocket, StreamCore
+from fakes.twilio.dial import Reach, dial_media
+from fakes.twilio.stream_core import (
+    CONGESTED_BYTES,
+    OVERFULL_BYTES,
+    PROTOCOL_ERRORS,
+    CloseSocket,
+    Settings,
+    StreamCore,
+)
 
-__all__ = ["Line"]
+__all__ = ["PlainLine", "dial_line"]
 
-# More than this unsent means that the agent has not read for some three seconds
-# beyond what the kernel buffers.
-_CONGESTED_BYTES = 64 * 1024
-# Beyond this not even the echoes of an agent's own marks are kept for it.
-_OVERFULL_BYTES = 1024 * 1024
-_PROTOCOL_ERRORS = frozenset({1002, 1007, 1009})
 _CLOSE_WITHOUT_CODE = 1005
 _DROP = 1006
 
 
-class Line:
+async def dial_line(
+    url: str, reach: Reach, stream: StreamCore, settings: Settings
+) -> PlainLine:
+    """Open a line; see :data:`fakes.twilio.line.DialLine`."""
+    media = await dial_media(
+        url,
+        reach,
+        handshake_timeout=settings.handshake_timeout,
+        pong=settings.pong,
+    )
+    return PlainLine(media, stream)
+
+
+class PlainLine:
     """Runs a stream on an open socket.
 
     Args:
@@ -40,7 +56,7 @@ class Line:
         self._media = media
         self._stream = stream
         self._wake = asyncio.Event()
-        self._clock = asyncio.get_running_loop().time
+        self._clock = time.monotonic
         self._released = asyncio.Event()
 
     def release(self) -> None:
@@ -83,7 +99,7 @@ class Line:
         now = self._clock()
         sent, received = closed.sent, closed.rcvd
         ours = sent is not None and not closed.rcvd_then_sent
-        if ours and sent is not None and sent.code in _PROTOCOL_ERRORS:
+        if ours and sent is not None and sent.code in PROTOCOL_ERRORS:
             self._stream.protocol_error(sent.reason or f"code {sent.code}", now)
         elif received is None:
             self._stream.agent_closed(_DROP, now)
@@ -94,15 +110,15 @@ class Line:
         """Send until the stream has ended; return how to close, if that is ours."""
         stream, clock = self._stream, self._clock
         unsent = self._media.transport.get_write_buffer_size
-        call_at = asyncio.get_running_loop().call_at
+        call_later = asyncio.get_running_loop().call_later
         while True:
             self._wake.clear()
-            stream.congested = unsent() > _CONGESTED_BYTES
+            stream.congested = unsent() > CONGESTED_BYTES
             stream.on_timer(clock())
             for out in stream.take():
                 if isinstance(out, CloseSocket):
                     return out
-                if unsent() < _OVERFULL_BYTES:
+                if unsent() < OVERFULL_BYTES:
                     with suppress(ConnectionClosed):  # the reader says how it ended
                         await self._media.send(out)
             if stream.has_output:
@@ -113,7 +129,7 @@ class Line:
             if due is None:
                 await self._wake.wait()
                 continue
-            timer = call_at(due, self._wake.set)
+            timer = call_later(due - clock(), self._wake.set)
             await self._wake.wait()
             timer.cancel()
 

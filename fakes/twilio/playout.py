@@ -16,6 +16,7 @@ from voiceutils.mulaw import FRAME_BYTES, SAMPLE_RATE, SILENCE_FRAME
 
 __all__ = ["CAP_SECONDS", "Playout", "Remainder", "Tick"]
 
+_new = tuple.__new__  # half the cost of calling the class of a named tuple
 CAP_SECONDS = 600.0  # beyond ten minutes Twilio discards, error 31931
 
 Remainder: TypeAlias = Literal["join", "pad", "drop"]
@@ -65,7 +66,9 @@ class Playout:
         self._tail_bytes = round(tail_seconds * SAMPLE_RATE)
         self._tail = memoryview(b"")  # cleared, and plays nevertheless
         self._remainder = remainder
-        self._items: deque[memoryview | _Mark] = deque()
+        # One frame at a time comes as bytes, which cost less; of what is longer, the
+        # rest is not copied for each frame.
+        self._items: deque[bytes | memoryview | _Mark] = deque()
         self._queued = 0  # bytes
         self._playing = False  # a frame began at the last tick and still sounds
         self._due: list[str] = []  # marks that return when that frame ends
@@ -75,6 +78,14 @@ class Playout:
         """Bytes that have not begun to play."""
         return self._queued
 
+    def take(self, audio: bytes) -> bool:
+        """Queue audio that is one frame; tell whether it was, and there was room."""
+        if len(audio) != FRAME_BYTES or self._queued >= self._cap - FRAME_BYTES:
+            return False
+        self._items.append(audio)
+        self._queued += FRAME_BYTES
+        return True
+
     def add(self, audio: bytes) -> int:
         """Queue audio; return how many bytes were over the cap and discarded."""
         if self._remainder != "join" and (over := len(audio) % FRAME_BYTES):
@@ -83,6 +94,11 @@ class Playout:
                 audio += SILENCE_FRAME[over:]
             else:
                 audio = audio[:-over]
+        size = len(audio)
+        if size == FRAME_BYTES and self._queued + size <= self._cap:
+            self._items.append(bytes(audio))
+            self._queued += size
+            return 0
         kept = memoryview(audio)[: self._cap - self._queued]
         if kept:
             self._items.append(kept)
@@ -114,6 +130,20 @@ class Playout:
     def tick(self) -> Tick:
         """End the frame that was sounding and begin the next one."""
         marks, self._due = self._due, []
+        items = self._items
+        if not self._tail:
+            if not items:
+                self._playing = False
+                return _new(Tick, (marks, b""))
+            first = items[0]
+            if first.__class__ is bytes and len(first) == FRAME_BYTES:
+                items.popleft()
+                self._queued -= FRAME_BYTES
+                self._playing = True
+                while items and isinstance(items[0], _Mark):
+                    self._due.append(items[0].name)
+                    items.popleft()
+                return _new(Tick, (marks, first))
         past_recall = b""
         if self._tail:
             past_recall = bytes(self._tail[:FRAME_BYTES])
@@ -131,9 +161,9 @@ class Playout:
         kept = queued[: self._tail_bytes - len(self._tail)]
         self._tail = memoryview(bytes(self._tail) + kept)
 
-    def _next_frame(self, room: int) -> list[memoryview]:
+    def _next_frame(self, room: int) -> list[bytes | memoryview]:
         """Take one frame from the queue, and every mark that ends within it."""
-        parts: list[memoryview] = []
+        parts: list[bytes | memoryview] = []
         while self._items:
             item = self._items[0]
             if isinstance(item, _Mark):

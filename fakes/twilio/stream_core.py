@@ -10,6 +10,14 @@ from fakes.twilio.playout import CAP_SECONDS, Remainder
 
 __all__ = ["CloseSocket", "Settings", "StreamCore", "StreamState"]
 
+# More than this unsent means that the agent has not read for some three seconds
+# beyond what the kernel buffers.
+CONGESTED_BYTES = 64 * 1024
+# Beyond this not even the echoes of an agent's own marks are kept for it.
+OVERFULL_BYTES = 1024 * 1024
+# Close codes that say that the other side broke RFC 6455.
+PROTOCOL_ERRORS = frozenset({1002, 1007, 1009})
+
 
 class CloseSocket(NamedTuple):
     """Told to the driver, last of all.

@@ -25,6 +25,9 @@ _DIGITAL_SILENCE = (b64encode(SILENCE_FRAME).decode(),)
 # one step.
 _LINE_NOISE = bytes((0x7F, 0xFF, 0x7F, 0xFF, 0x7E, 0xFE))
 _NOISES = 16
+_BLOCK = 500  # heads built at once: of ten seconds
+# What the n-th media message begins with, when nothing but media was sent before.
+_heads: list[str] = []
 
 
 class StreamMessages:
@@ -89,9 +92,23 @@ class StreamMessages:
 
         The same text as wire.Media would give, at a quarter of the cost.
         """
-        said = self.media(audio, track)
-        self.timestamp += _FRAME_MS
-        return said
+        number = self.frames + 1
+        if self._sequence != number or self._chunks is not None or track != "inbound":
+            said = self.media(audio, track)
+            self.timestamp += _FRAME_MS
+            return said
+        # Nothing but media was sent since the start: what such a message begins with
+        # depends on its number only, and all calls share it.
+        if audio:
+            payload = b2a_base64(audio, newline=False).decode()
+        else:
+            payload = self._silences[number % len(self._silences)]
+        self.frames, self._sequence = number, number + 1
+        timestamp = self.timestamp
+        self.timestamp = timestamp + _FRAME_MS
+        if number >= len(_heads):
+            _build_heads()
+        return f'{_heads[number]}{timestamp}","payload":"{payload}{self._tail}'
 
     def media(self, audio: bytes | None, track: str = "inbound") -> str:
         """Return a frame after which no time has passed: another track's follows."""
@@ -137,3 +154,12 @@ class StreamMessages:
     def _next(self) -> str:
         self._sequence += 1
         return str(self._sequence)
+
+
+def _build_heads() -> None:
+    begun = len(_heads)
+    _heads.extend(
+        f'{{"event":"media","sequenceNumber":"{number + 1}","media":'
+        f'{{"track":"inbound","chunk":"{number}","timestamp":"'
+        for number in range(begun, begun + _BLOCK)
+    )

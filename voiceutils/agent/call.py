@@ -195,7 +195,8 @@ class AgentCall(SpeakingCall):
         self.obey(self.turns.mark_returned(name, self.now()))
 
     def on_dtmf(self, digit: str) -> None:
-        """Take a key press; this agent has no use for it."""
+        """Take a key press; numbers are answered like words."""
+        self.obey(self.turns.pressed(digit, self.now()))
 
     # --- the recogniser -----------------------------------------------------------
 

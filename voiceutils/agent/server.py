@@ -102,7 +102,8 @@ async def _voice(request: Request) -> Response:
     if not _is_from_twilio(request, switchboard.settings.auth_token, form):
         return PlainTextResponse("not signed by Twilio", 403)
     secure = _is_secure(request)
-    address = f"{'wss' if secure else 'ws'}://{_hosts(request)[0]}/media"
+    place = _hosts(request)[0] + str(request.scope.get("root_path", ""))
+    address = f"{'wss' if secure else 'ws'}://{place}/media"
     stream = f"<Stream url={quoteattr(address)}/>"
     return Response(_TWIML.format(stream), media_type="text/xml")
 

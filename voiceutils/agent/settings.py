@@ -36,6 +36,7 @@ class Patience:
     finalize: float = 0.75  # the answer to Finalize, which is not promised
     words: float = 4.0  # the caller interrupted, and said nothing recognised
     recogniser: float = 6.0  # the line carries a voice, the recogniser is silent
+    keys: float = 2.0  # another key, before the number counts as complete
     reply: float = 8.0  # our turn, until its first audio
     mark: float = 2.0  # a mark, after the audio before it must have played
     leaving: float = 8.0  # last words

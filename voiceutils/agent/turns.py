@@ -18,6 +18,7 @@ from voiceutils.agent.commands import (
     HangUp,
     Say,
 )
+from voiceutils.agent.keypad import Keypad
 from voiceutils.agent.playing import Playing, Sentence
 from voiceutils.agent.settings import Patience, Phrases
 from voiceutils.agent.table import TABLE, Happening, State, Step
@@ -31,6 +32,7 @@ __all__ = ["Turns"]
 class _Timer(Enum):
     FINAL = "words came, their final did not"
     WORDS = "the caller spoke, no words came"
+    KEYS = "no further key was pressed"
     REPLY = "our turn has no audio yet"
     MARKS = "marks are overdue"
     LEAVING = "the last words take too long"
@@ -71,6 +73,7 @@ class Turns:
 
         self._utterance = Utterance()
         self._asked_to_finalize = False
+        self._keypad = Keypad()
         self._history: list[Message] = []
         self._playing = Playing()
         self._due: dict[_Timer, float] = {}
@@ -118,6 +121,15 @@ class Turns:
             self._due[_Timer.FINAL] = now + self._patience.final
             self._asked_to_finalize = False
         return self._happened(Happening[progress.name], now)
+
+    def pressed(self, digit: str, now: float) -> list[Command]:
+        """A key was pressed; a number that is complete is answered like words."""
+        if self.state in (State.LEAVING, State.ENDED):
+            return []
+        if self._keypad.press(digit):
+            return self._number_ended(now)
+        self._due[_Timer.KEYS] = now + self._patience.keys
+        return []
 
     def sounded(self, now: float) -> None:
         """The line carried a voice for a while; the recogniser ought to notice."""
@@ -174,10 +186,19 @@ class Turns:
     def _expired(self, timer: _Timer, now: float) -> list[Command]:
         if timer is _Timer.FINAL:
             return self._final_is_late(now)
+        if timer is _Timer.KEYS:
+            return self._number_ended(now)
         if timer is _Timer.MARKS:
             self._remember(self._playing.overdue())
             return self._perhaps_played(now)
         return self._happened(_EXPIRED[timer], now)
+
+    def _number_ended(self, now: float) -> list[Command]:
+        self._due.pop(_Timer.KEYS, None)
+        if not (number := self._keypad.take()):
+            return []
+        self._utterance.add(number)
+        return self._happened(Happening.FINISHED, now)
 
     def _final_is_late(self, now: float) -> list[Command]:
         if not self._utterance.text:

@@ -61,6 +61,10 @@ class Utterance:
         """Put text back that will not be answered alone: the caller goes on."""
         self._finals.insert(0, text)
 
+    def add(self, text: str) -> None:
+        """Add words that were not spoken: a number that was keyed in."""
+        self._finals.append(text)
+
     def take_in(self, message: FromListen) -> Progress:
         """Take what the recogniser says and tell what it means."""
         if isinstance(message, Results):

@@ -1,0 +1,123 @@
+"""An agent in a process of its own, for cases that look at the process.
+
+Its output is kept whole, its sockets and processor time are read from ``/proc``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import IO
+
+from fakes.addresses import Addresses
+from fakes.processes import AgentProcess
+from voiceutils.errors import NotConnected
+
+__all__ = ["Launch", "OwnAgent", "launcher"]
+
+_MOST_OUTPUT = 4_000_000  # characters
+
+# From further environment to an agent that is not started yet.
+Launch = Callable[[Mapping[str, str]], "OwnAgent"]
+
+
+class OwnAgent(AgentProcess):
+    """An agent that one case has for itself."""
+
+    name = "the agent's own process"
+
+    def __init__(
+        self,
+        addresses: Addresses,
+        command: str | Sequence[str] | None,
+        env: Mapping[str, str],
+    ) -> None:
+        super().__init__(addresses, command, env)
+        self._written: list[str] = []
+        self._length = 0
+
+    @property
+    def output(self) -> str:
+        """All that it wrote to stdout and stderr."""
+        return "".join(self._written)
+
+    @property
+    def sockets(self) -> int:
+        """How many sockets it has open, listening ones included."""
+        count = 0
+        for entry in Path(f"/proc/{self._number}/fd").iterdir():
+            try:
+                count += entry.readlink().name.startswith("socket:")
+            except OSError:
+                continue  # closed meanwhile
+        return count
+
+    @property
+    def processor_seconds(self) -> float:
+        """Processor time that it has used so far."""
+        text = Path(f"/proc/{self._number}/stat").read_text("ascii")
+        user, system = text.rpartition(")")[2].split()[11:13]
+        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+    @property
+    def memory(self) -> int:
+        """Bytes that it holds in memory."""
+        pages = Path(f"/proc/{self._number}/statm").read_text("ascii").split()[1]
+        return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+    def terminate(self) -> None:
+        """Send SIGTERM, as a deployment does."""
+        os.kill(self._number, signal.SIGTERM)
+
+    @property
+    def _number(self) -> int:
+        if self.pid is None:
+            raise NotConnected("the agent is not started")
+        return self.pid
+
+    def _keep(self, line: str) -> None:
+        if self._length < _MOST_OUTPUT:
+            self._written.append(line)
+            self._length += len(line)
+
+    def _read_output(self, stream: IO[str]) -> None:
+        for line in _lines(stream):
+            self._keep(line)
+            if self._declared is None:
+                self._declared = self._declaration(line)
+
+    def _read_errors(self, stream: IO[str]) -> None:
+        for line in _lines(stream):
+            self._keep(line)
+            self._errors.append(line.rstrip())
+
+
+def _lines(stream: IO[str]) -> Iterator[str]:
+    """Yield lines until the process, or our end of the pipe, is closed."""
+    with contextlib.suppress(ValueError, OSError):
+        yield from stream
+
+
+def launcher(
+    addresses: Addresses, command: str | None = None, mutant: str = ""
+) -> Launch:
+    """Return what starts an agent of one kind.
+
+    Args:
+        addresses: of the fakes.
+        command: how to start it; None is the reference agent.
+        mutant: or the mutant of this name.
+    """
+    whole: str | list[str] | None = command
+    if mutant:
+        module = [sys.executable, "-m", "conformance.mutants"]
+        whole = [*module, "--json", "--only", mutant]
+
+    def launch(env: Mapping[str, str]) -> OwnAgent:
+        return OwnAgent(addresses, whole, {"TWILIO_AUTH_TOKEN": "", **env})
+
+    return launch

@@ -1,0 +1,144 @@
+"""``python -m conformance.bench.engine``: calls that one core places, in one table.
+
+Each sender runs alone on one core and the agent on another, in turn, several rounds;
+the table has the medians. Calls a core are calls divided by the share of the core that
+they used. Bounded: no run takes longer than 25 s. Without a C compiler, or with one
+core only, it says so and measures nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from conformance.bench.engine._sink import Sink, compiled
+from conformance.bench.engine._table import judged, table
+from voiceutils.errors import VoiceError
+
+__all__ = ["main"]
+
+_ROOT = Path(__file__).resolve().parents[3]
+_LONGEST = 25.0
+_PRIORITY = "-19"
+_FEW, _MANY, _MOST = 100, 800, 1000
+
+
+class _Cores:
+    """One core for whoever sends, another for the agent."""
+
+    def __init__(self) -> None:
+        self.count = len(os.sched_getaffinity(0))
+        cores = sorted(os.sched_getaffinity(0))
+        self.sender = ("taskset", "-c", str(cores[0]))
+        self.agent = ("taskset", "-c", str(cores[-1]))
+        self.raised = True
+
+    def raise_priority(self, process: int) -> None:
+        """Nice counts only inside a session where those are scheduled as groups."""
+        try:
+            Path(f"/proc/{process}/autogroup").write_text(_PRIORITY, encoding="ascii")
+        except OSError:
+            self.raised = False
+
+
+def _measure(
+    command: list[str], cores: _Cores, port: int, calls: int, seconds: float
+) -> dict[str, Any]:
+    process = subprocess.Popen(
+        [*cores.sender, *command, str(port), str(calls), str(seconds)],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=_ROOT,
+        start_new_session=True,
+    )
+    cores.raise_priority(process.pid)
+    try:
+        out, _ = process.communicate(timeout=_LONGEST)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+        return {}
+    with suppress(ValueError, IndexError):
+        found: dict[str, Any] = json.loads(out.splitlines()[-1])
+        found["us"] = 1e6 * found["cpu"] / found["seconds"] / found["calls"]
+        return found
+    return {}
+
+
+def _middle(runs: list[dict[str, Any]]) -> dict[str, float]:
+    runs = [run for run in runs if run]
+    if not runs:
+        return {}
+    keys = set.intersection(*(set(run) for run in runs))
+    return {key: median(run[key] for run in runs) for key in keys}
+
+
+def _compare(options: argparse.Namespace, folder: Path) -> int:
+    cores = _Cores()
+    python = [sys.executable, "-m"]
+    here = "conformance.bench.engine"
+    full = [*python, f"{here}._full"]
+    senders = {
+        "C": ([str(compiled("sender", folder))], options.calls),
+        "bare": ([*python, f"{here}._bare"], options.calls),
+        "full": (full, options.calls),
+        "gevent": ([*python, f"{here}._locust_like"], options.users),
+        "few": (full, _FEW),
+        "many": (full, _MANY),
+    }
+    runs: dict[str, list[dict[str, Any]]] = {name: [] for name in senders}
+    with Sink(folder, cores.agent) as sink:
+        for number in range(options.rounds):
+            print(f"round {number + 1} of {options.rounds}", file=sys.stderr)
+            for name, (command, calls) in senders.items():
+                sink.stats()
+                run = _measure(command, cores, sink.port, calls, options.seconds)
+                runs[name].append(run)
+                print(f"  {name}: {json.dumps(run)}", file=sys.stderr)
+        most = _measure(full, cores, sink.port, _MOST, 1.0)
+    found = {name: _middle(of) for name, of in runs.items()}
+    print(table(found))
+    lines, met = judged(found, most.get("set_up"))
+    print("\n".join(["", *lines]))
+    if not cores.raised:
+        print(
+            "\nWithout the right to a higher priority: others took part of the cores."
+        )
+    return 0 if met else 1
+
+
+def main(words: list[str] | None = None) -> int:
+    """Compare; return 0 when all bars are met, 1 when not, 2 when not measured."""
+    parser = argparse.ArgumentParser(
+        prog="python -m conformance.bench.engine", description=__doc__
+    )
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--calls", type=int, default=300)
+    parser.add_argument("--users", type=int, default=60, help="calls of the gevent one")
+    parser.add_argument("--seconds", type=float, default=4.0, help="of each run")
+    options = parser.parse_args(words)
+    if not hasattr(os, "sched_getaffinity") or len(os.sched_getaffinity(0)) < 2:
+        print("skipped: needs two cores, one for the calls and one for the agent")
+        return 2
+    if shutil.which("taskset") is None:
+        print("skipped: needs taskset (util-linux) to keep them apart")
+        return 2
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            return _compare(options, Path(folder))
+    except VoiceError as error:
+        print(f"skipped: {error}")
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())
