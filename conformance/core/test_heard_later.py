@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from conformance.core._opening import opening
 from fakes.alarms import Alarms
-from fakes.deepgram import sockets
+from fakes.deepgram.sockets import conversation as sockets
 from fakes.deepgram.errors import Refusal
 from fakes.deepgram.hearing import Hearing, Moment
 from fakes.deepgram.listen import open_listen

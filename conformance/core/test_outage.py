@@ -47,6 +47,7 @@ providers = st.builds(
     rate=st.none() | st.floats(1, 100),
     cap=st.none() | st.integers(1, 300),
     linger=st.floats(0, 3),
+    refusal_seconds=st.floats(0, 5),
 )
 backoffs = st.builds(
     Backoff,
