@@ -20,7 +20,7 @@ from conformance._figures import Figure
 from conformance._line import Line, Numbering, Unsupported
 from conformance._own_agent import Launch
 from conformance._report import Outcome, Status
-from fakes.twilio.dial import Reach
+from fakes.twilio.web.dial import Reach
 from voiceutils.errors import DeadlineExceeded
 
 __all__ = ["CLEAN", "Exchange", "Pair", "Verdict"]

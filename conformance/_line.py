@@ -24,12 +24,18 @@ from conformance._trace import timed_trace
 from conformance._wiretap import Wiretap
 from fakes.call_record import CallRecord
 from fakes.speech import number_words
-from fakes.twilio.dial import Reach, fetch_twiml
+from fakes.twilio.caller.script import (
+    AwaitGreeting,
+    ConversationStep,
+    HangUp,
+    Pause,
+    Say,
+)
+from fakes.twilio.media.stream_core import Settings
 from fakes.twilio.phone import place_call
-from fakes.twilio.script import AwaitGreeting, ConversationStep, HangUp, Pause, Say
-from fakes.twilio.stream_core import Settings
 from fakes.twilio.twiml import StreamOrder
-from fakes.twilio.webhook import CallLeg, voice_webhook
+from fakes.twilio.web.dial import Reach, fetch_twiml
+from fakes.twilio.web.webhook import CallLeg, voice_webhook
 from voiceutils.budget import LatencyHistogram
 from voiceutils.mulaw import SAMPLE_RATE
 

@@ -18,9 +18,9 @@ from conformance._exchange import CLEAN, Exchange, Pair
 from conformance._line import Numbering
 from conformance._processes import Agents, Fakes, start_agents, start_fakes
 from conformance._report import Outcome, exit_code, report, summary
-from fakes.twilio.detours import read_detours
-from fakes.twilio.dial import Reach
-from fakes.twilio.trust import trusting
+from fakes.twilio.web.detours import read_detours
+from fakes.twilio.web.dial import Reach
+from fakes.twilio.web.trust import trusting
 from voiceutils.errors import SettingError, VoiceError
 
 T = TypeVar("T")

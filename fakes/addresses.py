@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from fakes.twilio.credentials import credentials_of
+from fakes.twilio.web.credentials import credentials_of
 
 __all__ = ["USUAL_PORTS", "Addresses", "Ports"]
 

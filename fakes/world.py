@@ -22,11 +22,11 @@ from fakes.fault_rules import Rule
 from fakes.ledger import Ledger
 from fakes.llm.server import ModelServer, ModelSettings
 from fakes.processes import AgentProcess, WorldProcess
-from fakes.twilio.control import TwilioControl
-from fakes.twilio.credentials import Credentials, credentials_of
+from fakes.twilio.exchange.control import TwilioControl
+from fakes.twilio.exchange.settings import TwilioSettings
+from fakes.twilio.exchange.switch import Switch
 from fakes.twilio.rest.server import RestServer
-from fakes.twilio.settings import TwilioSettings
-from fakes.twilio.switch import Switch
+from fakes.twilio.web.credentials import Credentials, credentials_of
 from voiceutils.errors import NotConnected, SettingError
 
 __all__ = [

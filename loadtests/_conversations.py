@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from textwrap import wrap
 
-from fakes.twilio.conversation_file import WrittenConversation, draw, library
-from fakes.twilio.script import Conversation, conversation
+from fakes.twilio.caller.conversation_file import WrittenConversation, draw, library
+from fakes.twilio.caller.script import Conversation, conversation
 from loadtests._traffic import USUAL
 
 __all__ = ["deadline_of", "list_of_library", "script_of"]

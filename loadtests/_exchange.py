@@ -12,7 +12,7 @@ import msgspec
 from fakes.addresses import USUAL_PORTS, Addresses, Ports
 from fakes.delays import typical
 from fakes.processes import running_world
-from fakes.twilio.script import HangUp, Pause
+from fakes.twilio.caller.script import HangUp, Pause
 from fakes.world import AgentProcess, ModelSettings, WorldProcess
 from loadtests._backoff import Policy
 from loadtests._ledger import Ledger

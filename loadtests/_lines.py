@@ -13,9 +13,9 @@ from gevent.pool import Pool
 
 from fakes.call_record import CallRecord
 from fakes.engine.link import EngineProcess
-from fakes.twilio.conversation_file import WrittenConversation
+from fakes.twilio.caller.conversation_file import WrittenConversation
+from fakes.twilio.caller.script import Conversation
 from fakes.twilio.phone import CallOrder
-from fakes.twilio.script import Conversation
 from loadtests._backoff import Policy, judge_attempts
 from loadtests._ledger import Ledger, at_the_door
 from loadtests._tally import Tally, tally_call

@@ -7,7 +7,10 @@ from argparse import Namespace
 from dataclasses import dataclass
 from typing import Any
 
-from fakes.twilio.conversation_file import WrittenConversation, read_conversations
+from fakes.twilio.caller.conversation_file import (
+    WrittenConversation,
+    read_conversations,
+)
 from loadtests._arrivals import ARRIVALS, HOLDING
 from loadtests._bounds import within
 from loadtests._profiles import PROFILES

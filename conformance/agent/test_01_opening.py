@@ -6,8 +6,8 @@ from conformance._case import INFO, MUST, SHOULD, case
 from conformance._limits import GREETING_LIMIT
 from conformance._line import Line
 from fakes.faults import Delay
-from fakes.twilio.script import AwaitGreeting, HangUp, Pause, Say
-from fakes.twilio.stream_core import Settings
+from fakes.twilio.caller.script import AwaitGreeting, HangUp, Pause, Say
+from fakes.twilio.media.stream_core import Settings
 
 
 @case(

@@ -9,7 +9,7 @@ from itertools import pairwise
 from conformance._case import INFO, MUST, SHOULD, case
 from conformance._limits import MESSAGE_LIMIT
 from conformance._line import Line
-from fakes.twilio.script import AwaitGreeting, HangUp, Pause, Say, plain_words
+from fakes.twilio.caller.script import AwaitGreeting, HangUp, Pause, Say, plain_words
 
 
 @case(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from conformance._case import INFO, MUST, SHOULD, case
 from conformance._line import Line
 from fakes.faults import Nothing, Recite, Refuse, Trickle
-from fakes.twilio.script import (
+from fakes.twilio.caller.script import (
     AwaitGreeting,
     HangUp,
     Pause,

@@ -10,7 +10,7 @@ from conformance._line import Line, Unsupported
 from fakes.call_record import TurnRecord
 from fakes.faults import Nothing, Recite, Trickle
 from fakes.speech import REPLIES, sentences
-from fakes.twilio.script import AwaitGreeting, HangUp, Say
+from fakes.twilio.caller.script import AwaitGreeting, HangUp, Say
 
 # The reply repeats it, so it is long enough to be interrupted anywhere.
 _LONG = "Please book a table for four on Friday evening at half past seven."

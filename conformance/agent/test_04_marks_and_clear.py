@@ -9,7 +9,7 @@ from conformance._limits import BARGE_IN_LIMIT
 from conformance._line import Line
 from fakes.call_record import TurnRecord
 from fakes.faults import Nothing, Recite, Trickle
-from fakes.twilio.script import AwaitGreeting, HangUp, Say, plain_words
+from fakes.twilio.caller.script import AwaitGreeting, HangUp, Say, plain_words
 
 # The reply repeats it, so it is long enough to be interrupted anywhere.
 _LONG = "Please book a table for four on Friday evening at half past seven."

@@ -7,7 +7,7 @@ from conformance._line import Line
 from fakes.faults import Drop, Duplicate, LateFinal, NoFinal, Trickle
 from fakes.ledger import Attempt
 from fakes.speech import numbers_in
-from fakes.twilio.script import (
+from fakes.twilio.caller.script import (
     AwaitGreeting,
     HangUp,
     Pause,

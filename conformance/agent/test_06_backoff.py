@@ -9,7 +9,7 @@ from conformance._case import MUST, SHOULD, case
 from conformance._line import Line
 from fakes.faults import Close, Nothing, Refuse
 from fakes.ledger import Attempt
-from fakes.twilio.script import (
+from fakes.twilio.caller.script import (
     AwaitGreeting,
     HangUp,
     Pause,

@@ -7,7 +7,7 @@ import asyncio
 from conformance._case import MUST, SHOULD, case
 from conformance._line import Line
 from fakes.faults import Close, Delay, Nothing, Reset
-from fakes.twilio.script import (
+from fakes.twilio.caller.script import (
     AwaitGreeting,
     HangUp,
     Pause,

@@ -8,7 +8,7 @@ from conformance._case import MUST, SHOULD, case
 from conformance._limits import TEARDOWN_LIMIT
 from conformance._line import Line
 from fakes.faults import Delay, Nothing, Recite, Trickle
-from fakes.twilio.script import AwaitGreeting, HangUp, HangUpHow, Pause, Say
+from fakes.twilio.caller.script import AwaitGreeting, HangUp, HangUpHow, Pause, Say
 
 
 async def _hang_up_and_look(line: Line, how: HangUpHow) -> None:

@@ -6,7 +6,7 @@ import asyncio
 
 from conformance._case import MUST, case
 from conformance._line import Line
-from fakes.twilio.script import (
+from fakes.twilio.caller.script import (
     AwaitGreeting,
     ConversationStep,
     HangUp,

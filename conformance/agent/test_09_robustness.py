@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from conformance._case import MUST, SHOULD, case
 from conformance._line import Line
-from fakes.twilio.script import AwaitGreeting, HangUp, Say
+from fakes.twilio.caller.script import AwaitGreeting, HangUp, Say
 
 _NONSENSE: tuple[str | bytes, ...] = (
     "{not json",

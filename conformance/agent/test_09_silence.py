@@ -5,7 +5,7 @@ from __future__ import annotations
 from conformance._case import MUST, SHOULD, case
 from conformance._line import Line
 from fakes.faults import CallTool, Close, EmptyAudio, Nothing, Recite, Refuse, Stall
-from fakes.twilio.script import AwaitGreeting, HangUp, Pause, Say, plain_words
+from fakes.twilio.caller.script import AwaitGreeting, HangUp, Pause, Say, plain_words
 
 
 @case(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from conformance._case import MUST, SHOULD, case
 from conformance._line import Line, Unsupported
 from fakes.faults import HalfOpen, Mute, Nothing, Stall
-from fakes.twilio.script import AwaitGreeting, HangUp, Pause, Say
+from fakes.twilio.caller.script import AwaitGreeting, HangUp, Pause, Say
 
 _SILENCE = 11.5  # seconds; the recogniser closes after 10
 

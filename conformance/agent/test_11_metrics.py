@@ -15,7 +15,7 @@ import httpx
 from conformance._case import MUST, SHOULD, case
 from conformance._line import Line, Unsupported
 from fakes.faults import Delay, Nothing, Trickle
-from fakes.twilio.script import AwaitGreeting, HangUp, Pause, Say
+from fakes.twilio.caller.script import AwaitGreeting, HangUp, Pause, Say
 
 _MODEL, _SPEECH = "llm_time_to_first_token_ms", "tts_time_to_first_byte_ms"
 # What the way to the model and back, and a busy machine, may add.

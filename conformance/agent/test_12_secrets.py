@@ -13,9 +13,9 @@ from websockets.exceptions import InvalidHandshake
 from conformance._case import MUST, SHOULD, case
 from conformance._line import Line, Unsupported
 from fakes.faults import Nothing, Refuse
-from fakes.twilio.script import AwaitGreeting, HangUp, Pause, Say
-from fakes.twilio.signature import HEADER, sign
-from fakes.twilio.webhook import CallLeg, WebhookRequest, voice_webhook
+from fakes.twilio.caller.script import AwaitGreeting, HangUp, Pause, Say
+from fakes.twilio.web.signature import HEADER, sign
+from fakes.twilio.web.webhook import CallLeg, WebhookRequest, voice_webhook
 
 _TOKEN = "0123456789abcdef0123456789abcdef"
 _CANARIES = {

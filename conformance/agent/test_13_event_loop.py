@@ -8,7 +8,7 @@ from conformance._case import INFO, MUST, SHOULD, case
 from conformance._limits import GREETING_LIMIT
 from conformance._line import Line
 from fakes.faults import Delay, Refuse
-from fakes.twilio.script import AwaitGreeting, HangUp, Pause, Say
+from fakes.twilio.caller.script import AwaitGreeting, HangUp, Pause, Say
 
 # From the caller's last word; providers and endpointing take about 0.8 s of it.
 _UNDISTURBED = 2.0

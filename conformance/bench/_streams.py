@@ -15,7 +15,7 @@ from typing import NamedTuple
 from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 
 from fakes.deepgram.errors import Refusal
-from fakes.deepgram.listen import open_listen
+from fakes.deepgram.listen.live import open_listen
 from fakes.deepgram.outbox import Said
 from fakes.deepgram.settings import DeepgramSettings
 from fakes.deepgram.surface import Opening

@@ -21,7 +21,7 @@ from websockets.exceptions import ConnectionClosed
 
 from fakes.deepgram.bookkeeping import Bookkeeper
 from fakes.deepgram.errors import Refusal
-from fakes.deepgram.listen import open_listen
+from fakes.deepgram.listen.live import open_listen
 from fakes.deepgram.outbox import Ended
 from fakes.deepgram.settings import DeepgramSettings
 from fakes.deepgram.surface import Core, Opening

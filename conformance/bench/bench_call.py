@@ -9,10 +9,10 @@ from itertools import count
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from fakes.twilio.party import Step
-from fakes.twilio.playout import Playout
-from fakes.twilio.stream import MediaStream
-from fakes.twilio.webhook import CallLeg
+from fakes.twilio.caller.party import Step
+from fakes.twilio.media.playout import Playout
+from fakes.twilio.media.stream import MediaStream
+from fakes.twilio.web.webhook import CallLeg
 from voiceutils.mulaw import (
     FRAME_BYTES,
     FRAME_SECONDS,

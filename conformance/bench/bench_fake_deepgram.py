@@ -13,7 +13,7 @@ from conformance.bench._streams import QUERY, Load, due_times, phone_audio
 from conformance.bench.fake_deepgram import measure
 from fakes.deepgram.bookkeeping import Bookkeeper
 from fakes.deepgram.errors import Refusal
-from fakes.deepgram.listen import open_listen
+from fakes.deepgram.listen.live import open_listen
 from fakes.deepgram.settings import DeepgramSettings
 from fakes.deepgram.surface import Opening
 from fakes.ledger import Ledger

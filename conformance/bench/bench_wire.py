@@ -15,8 +15,8 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from conformance.bench._installed import needs
 from conformance.bench._messages import MEDIA, REPLY, RESULTS, SID
-from fakes.twilio.stream_messages import StreamMessages
-from fakes.twilio.webhook import CallLeg
+from fakes.twilio.media.stream_messages import StreamMessages
+from fakes.twilio.web.webhook import CallLeg
 from voiceutils.mulaw import SILENCE_FRAME
 from voiceutils.wire import deepgram_listen, encode, twilio
 

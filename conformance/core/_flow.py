@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from fakes.speech import CodedFrame, FrameReader, Speaker, WordsHeard, speak
-from fakes.twilio.flow import Flow
-from fakes.twilio.flow_settings import FlowSettings
-from fakes.twilio.orders import (
+from fakes.twilio.flow.flow import Flow
+from fakes.twilio.flow.flow_settings import FlowSettings
+from fakes.twilio.flow.orders import (
     FetchDocument,
     FetchSound,
     Noted,
@@ -18,7 +18,7 @@ from fakes.twilio.orders import (
     Over,
     Voice,
 )
-from fakes.twilio.webhook import CallLeg
+from fakes.twilio.web.webhook import CallLeg
 from voiceutils.mulaw import FRAME_SECONDS
 
 __all__ = ["PAGE", "Driven", "response"]

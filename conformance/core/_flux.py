@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 from conformance.core._opening import opening
-from fakes.deepgram.flux import Flux, open_flux
+from fakes.deepgram.flux.live import Flux, open_flux
 from fakes.deepgram.outbox import Outgoing, Said
 from fakes.deepgram.settings import DeepgramSettings
 from fakes.faults import Fault

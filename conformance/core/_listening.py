@@ -9,9 +9,9 @@ from typing import Any
 from hypothesis import strategies as st
 
 from conformance.core._opening import opening
-from fakes.deepgram.listen import Listening
+from fakes.deepgram.listen.live import Listening
+from fakes.deepgram.listen.query import ListenQuery
 from fakes.deepgram.outbox import Outgoing, Said
-from fakes.deepgram.query import ListenQuery
 from fakes.deepgram.settings import DeepgramSettings
 from fakes.faults import Fault
 from fakes.speech import CALLER_UTTERANCES, Speaker, speak

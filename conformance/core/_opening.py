@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 
-from fakes.deepgram.query import Pairs
+from fakes.deepgram.listen.query import Pairs
 from fakes.deepgram.settings import DeepgramSettings
 from fakes.deepgram.surface import Opening
 from fakes.faults import Fault, Nothing

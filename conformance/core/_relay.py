@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from conformance.core._flow import Driven, response
-from fakes.twilio.orders import FetchDocument, SendRelay
+from fakes.twilio.flow.orders import FetchDocument, SendRelay
 
 __all__ = ["ACTION", "ASKED", "GREETING", "LONG", "Relayed"]
 

@@ -9,15 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fakes.deepgram.accounts import (
+from fakes.deepgram.accounts.admission import (
     Credential,
     admission,
     credentials_of,
     grant,
     issue_token,
 )
+from fakes.deepgram.accounts.manage import manage
 from fakes.deepgram.errors import Refusal
-from fakes.deepgram.manage import manage
 from fakes.deepgram.settings import DeepgramSettings
 
 KEYED = DeepgramSettings(

@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fakes.twilio.conversation_file import (
+from fakes.twilio.caller.conversation_file import (
     WrittenConversation,
     draw,
     library,
     parse_conversation,
     read_conversations,
 )
-from fakes.twilio.script import (
+from fakes.twilio.caller.script import (
     AwaitGreeting,
     AwaitHangUp,
     HangUp,

@@ -13,10 +13,10 @@ from fakes.deepgram.bookkeeping import Bookkeeper
 from fakes.ledger import Ledger
 from fakes.speech import FrameReader, Speaker, speak
 from fakes.speech.code import read
-from fakes.twilio.party import Step
-from fakes.twilio.playout import Playout
-from fakes.twilio.stream import CloseSocket, MediaStream, Settings
-from fakes.twilio.webhook import CallLeg
+from fakes.twilio.caller.party import Step
+from fakes.twilio.media.playout import Playout
+from fakes.twilio.media.stream import CloseSocket, MediaStream, Settings
+from fakes.twilio.web.webhook import CallLeg
 from voiceutils.mulaw import FRAME_BYTES, FRAME_SECONDS, SILENCE_FRAME
 from voiceutils.wire import encode, twilio
 

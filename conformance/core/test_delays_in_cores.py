@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conformance.core._opening import opening
-from fakes.deepgram.listen import Listening, open_listen
+from fakes.deepgram.listen.live import Listening, open_listen
 from fakes.deepgram.outbox import Said
 from fakes.deepgram.settings import DeepgramSettings
 from fakes.delays import Uniform

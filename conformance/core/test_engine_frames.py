@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fakes.speech import FrameReader, Speaker, speak
-from fakes.twilio.ear import Ear, Sound
-from fakes.twilio.party import Step
-from fakes.twilio.stream import MediaStream, Settings
-from fakes.twilio.stream_messages import StreamMessages
-from fakes.twilio.webhook import CallLeg
+from fakes.twilio.caller.ear import Ear, Sound
+from fakes.twilio.caller.party import Step
+from fakes.twilio.media.stream import MediaStream, Settings
+from fakes.twilio.media.stream_messages import StreamMessages
+from fakes.twilio.web.webhook import CallLeg
 from voiceutils.mulaw import SILENCE_FRAME, VOICED_LEVEL, is_voiced, level
 from voiceutils.wire import encode
 from voiceutils.wire import twilio as wire

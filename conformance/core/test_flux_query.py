@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from conformance.core._flux import PHONE
 from fakes.deepgram.errors import Refusal
-from fakes.deepgram.flux_query import FluxQuery, parse_flux
+from fakes.deepgram.flux.query import FluxQuery, parse_flux
 from fakes.deepgram.settings import DeepgramSettings
 from voiceutils.wire.deepgram_flux import Thresholds
 

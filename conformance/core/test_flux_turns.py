@@ -15,7 +15,7 @@ from conformance.core._listening import (
     chunkings,
     scripts,
 )
-from fakes.deepgram.flux_turns import TABLE, Event, Signal, State
+from fakes.deepgram.flux.turns import TABLE, Event, Signal, State
 from fakes.deepgram.outbox import Said
 from fakes.deepgram.settings import DeepgramSettings
 from fakes.faults import LateFinal, NoFinal

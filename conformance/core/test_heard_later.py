@@ -16,12 +16,12 @@ from hypothesis import strategies as st
 
 from conformance.core._opening import opening
 from fakes.alarms import Alarms
-from fakes.deepgram.sockets import conversation as sockets
+from fakes.deepgram.ear.hearing import Hearing, Moment
 from fakes.deepgram.errors import Refusal
-from fakes.deepgram.hearing import Hearing, Moment
-from fakes.deepgram.listen import open_listen
-from fakes.deepgram.segments import Segments
+from fakes.deepgram.listen.live import open_listen
+from fakes.deepgram.listen.segments import Segments
 from fakes.deepgram.settings import DeepgramSettings
+from fakes.deepgram.sockets import conversation as sockets
 from fakes.delays import Uniform
 from fakes.faults import Nothing
 from fakes.ledger import Ledger

@@ -8,8 +8,8 @@ import pytest
 
 from fakes import ledger as ledger_module
 from fakes.bill import Charge, charge_for
-from fakes.deepgram.audio_rate import bytes_a_second
 from fakes.deepgram.bookkeeping import Bookkeeper
+from fakes.deepgram.ear.audio_rate import bytes_a_second
 from fakes.deepgram.outbox import AudioPiece, UtteranceBegun
 from fakes.ledger import Attempt, Ledger
 from fakes.ledger_export import ledger_lines

@@ -24,8 +24,8 @@ from conformance.core._listening import (
     stream,
     words_of,
 )
+from fakes.deepgram.ear.hearing import Hearing
 from fakes.deepgram.errors import UNDECODABLE
-from fakes.deepgram.hearing import Hearing
 from fakes.deepgram.outbox import Ended
 from fakes.speech import CALLER_UTTERANCES
 from voiceutils.mulaw import SILENCE_FRAME, encode, to_linear16
@@ -68,7 +68,7 @@ def test_linear16_keeps_the_code(times: int) -> None:
 
 def test_wav_header_is_understood() -> None:
     """A WAV file needs no encoding in the query."""
-    from fakes.deepgram.speech_form import SpeechForm
+    from fakes.deepgram.speak.form import SpeechForm
 
     audio = SpeechForm(container="wav").header + b"".join(caller()) + SILENCE_FRAME * 20
     query = PHONE._replace(encoding=None, sample_rate=None)

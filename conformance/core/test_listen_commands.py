@@ -21,9 +21,9 @@ from conformance.core._listening import (
     words_of,
 )
 from conformance.core._opening import opening
-from fakes.deepgram.listen import Listening
+from fakes.deepgram.listen.live import Listening
+from fakes.deepgram.listen.query import ListenQuery
 from fakes.deepgram.outbox import Ended
-from fakes.deepgram.query import ListenQuery
 from fakes.deepgram.settings import DeepgramSettings
 from fakes.delays import Uniform
 from voiceutils.mulaw import SILENCE_FRAME

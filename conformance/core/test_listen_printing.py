@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fakes.deepgram.answers import Speakers, identity_of, results
-from fakes.deepgram.formatting import ends_within_number, printed_words
-from fakes.deepgram.hearing import SpokenWord
-from fakes.deepgram.query import ListenQuery
-from fakes.deepgram.segments import Result
+from fakes.deepgram.ear.hearing import SpokenWord
+from fakes.deepgram.listen.answers import Speakers, identity_of, results
+from fakes.deepgram.listen.formatting import ends_within_number, printed_words
+from fakes.deepgram.listen.query import ListenQuery
+from fakes.deepgram.listen.segments import Result
 from fakes.speech.texts import DIGITS, numbers_in
 
 PLAIN = ListenQuery(model="nova-3", punctuate=True, filler_words=True)

@@ -8,13 +8,13 @@ import pytest
 
 from conformance.core._listening import AT_ONCE
 from fakes.deepgram.errors import Refusal
-from fakes.deepgram.parameters import INVALID_QUERY
-from fakes.deepgram.query import (
+from fakes.deepgram.listen.query import (
     ListenQuery,
     RecordedQuery,
     parse_listen,
     parse_recorded,
 )
+from fakes.deepgram.parameters import INVALID_QUERY
 from fakes.deepgram.settings import DeepgramSettings
 
 

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fakes.speech import Speaker, speak
-from fakes.twilio.caller import TURN_TIME, Caller
-from fakes.twilio.conversation_file import WrittenConversation, library
-from fakes.twilio.script import (
+from fakes.twilio.caller.caller import TURN_TIME, Caller
+from fakes.twilio.caller.conversation_file import WrittenConversation, library
+from fakes.twilio.caller.script import (
     AwaitGreeting,
     Conversation,
     HangUp,

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fakes.deepgram.mishap import Mishap, happens_on_socket
 from fakes.deepgram.outbox import AudioPiece, Ended, Outgoing, Said, UtteranceCut
+from fakes.deepgram.sockets.mishap import Mishap, happens_on_socket
 from fakes.faults import (
     Close,
     Delay,

@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conformance.core._listening import SAID, audio_of, caller, scripts
-from fakes.deepgram.codecs import Encoder
-from fakes.deepgram.prerecorded import CORRUPT, Transcription, transcribe
-from fakes.deepgram.query import ListenQuery, RecordedQuery
-from fakes.deepgram.speech_form import SpeechForm
+from fakes.deepgram.listen.prerecorded import CORRUPT, Transcription, transcribe
+from fakes.deepgram.listen.query import ListenQuery, RecordedQuery
+from fakes.deepgram.speak.codecs import Encoder
+from fakes.deepgram.speak.form import SpeechForm
 from fakes.speech import CALLER_UTTERANCES
 from voiceutils.mulaw import SILENCE_FRAME, decode
 

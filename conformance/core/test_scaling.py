@@ -18,7 +18,7 @@ from conformance.core._heap import pinned
 from fakes.ledger import Ledger
 from fakes.speech import FrameCode, FrameReader, Speaker, speak
 from fakes.speech.code import read
-from fakes.twilio.playout import Playout
+from fakes.twilio.media.playout import Playout
 from voiceutils import AudioBuffer, LatencyHistogram
 from voiceutils.mulaw import FRAME_BYTES, SILENCE_FRAME
 

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from websockets.frames import Frame, Opcode
 
-from fakes.deepgram import plain
-from fakes.deepgram.driver import VARIABLE, sockets_named
-from fakes.deepgram.handshake import fault_of_request, reply_headers
-from fakes.deepgram.pace import frame_of
+from fakes.deepgram.sockets import plain
+from fakes.deepgram.sockets.driver import VARIABLE, sockets_named
+from fakes.deepgram.sockets.handshake import fault_of_request, reply_headers
+from fakes.deepgram.sockets.pace import frame_of
 from fakes.punctuality import Punctuality
 from voiceutils.errors import SettingError
 
@@ -95,7 +95,7 @@ def test_without_picows_there_is_still_a_driver(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The fallback takes over, unless the fast one was insisted on."""
-    monkeypatch.setitem(sys.modules, "fakes.deepgram.swift", None)
+    monkeypatch.setitem(sys.modules, "fakes.deepgram.sockets.swift", None)
     assert sockets_named("") is plain.converse
     with pytest.raises(SettingError, match="needs picows"):
         sockets_named("swift")

@@ -21,9 +21,9 @@ from fakes.deepgram.outbox import (
     UtteranceCut,
 )
 from fakes.deepgram.settings import DeepgramSettings
-from fakes.deepgram.speak_flux import FluxSpeaking, open_speak_flux
-from fakes.deepgram.speak_flux_turn import SpokenTurn
-from fakes.deepgram.speech_form import SpeechForm
+from fakes.deepgram.speak.flux import FluxSpeaking, open_speak_flux
+from fakes.deepgram.speak.flux_turn import SpokenTurn
+from fakes.deepgram.speak.form import SpeechForm
 from fakes.deepgram.surface import HearsPings
 from fakes.faults import EmptyAudio, Fault
 from fakes.speech import Speaker, speak

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fakes.deepgram.alaw import expand, from_mulaw, to_mulaw
+from fakes.deepgram.ear.alaw import expand, from_mulaw, to_mulaw
 from fakes.deepgram.errors import Refusal
 from fakes.deepgram.settings import DeepgramSettings
-from fakes.deepgram.speak import SpeakQuery, parse_speak, say
-from fakes.deepgram.speak_body import model_headers, read_body
-from fakes.deepgram.speak_controls import read_controls, strip_markup
-from fakes.deepgram.speech_form import SpeechForm
+from fakes.deepgram.speak.body import model_headers, read_body
+from fakes.deepgram.speak.controls import read_controls, strip_markup
+from fakes.deepgram.speak.form import SpeechForm
+from fakes.deepgram.speak.request import SpeakQuery, parse_speak, say
 from fakes.speech import CodedFrame, FrameReader, Speaker, WordsHeard, speak
 from voiceutils.mulaw import decode, to_linear16
 

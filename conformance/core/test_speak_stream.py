@@ -19,9 +19,9 @@ from fakes.deepgram.outbox import (
     UtteranceCut,
 )
 from fakes.deepgram.settings import DeepgramSettings
-from fakes.deepgram.speak import SpeakQuery
-from fakes.deepgram.speak_stream import Speaking
-from fakes.deepgram.speech_form import SpeechForm
+from fakes.deepgram.speak.form import SpeechForm
+from fakes.deepgram.speak.request import SpeakQuery
+from fakes.deepgram.speak.stream import Speaking
 from fakes.faults import EmptyAudio, Fault, Trickle
 from fakes.speech import CodedFrame, FrameReader, Speaker, WordsHeard
 

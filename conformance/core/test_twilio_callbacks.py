@@ -7,23 +7,23 @@ from pathlib import Path
 
 import pytest
 
-from fakes.twilio.call_state import (
+from fakes.twilio.exchange.call_state import (
     Call,
     CallbackPlan,
     CallPlan,
     RecordingPlan,
     RecordingState,
 )
-from fakes.twilio.callbacks import (
+from fakes.twilio.exchange.callbacks import (
     Callbacks,
     billed_minutes,
     recording_fields,
     recording_url,
 )
-from fakes.twilio.credentials import Credentials, credentials_of
-from fakes.twilio.orders import Voice
-from fakes.twilio.settings import TwilioSettings
-from fakes.twilio.webhook import CallLeg, call_fields, request_for, voice_webhook
+from fakes.twilio.exchange.settings import TwilioSettings
+from fakes.twilio.flow.orders import Voice
+from fakes.twilio.web.credentials import Credentials, credentials_of
+from fakes.twilio.web.webhook import CallLeg, call_fields, request_for, voice_webhook
 from voiceutils.errors import SettingError
 
 CAPTURES = json.loads(

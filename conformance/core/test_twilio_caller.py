@@ -26,8 +26,8 @@ from fakes.speech import (
     speak,
 )
 from fakes.speech.code import stamp
-from fakes.twilio.caller import Caller
-from fakes.twilio.script import (
+from fakes.twilio.caller.caller import Caller
+from fakes.twilio.caller.script import (
     AwaitGreeting,
     AwaitHangUp,
     ConversationStep,
@@ -38,8 +38,8 @@ from fakes.twilio.script import (
     conversation,
     expected_reply,
 )
-from fakes.twilio.stream import CloseSocket, MediaStream, Settings, StreamState
-from fakes.twilio.webhook import CallLeg
+from fakes.twilio.media.stream import CloseSocket, MediaStream, Settings, StreamState
+from fakes.twilio.web.webhook import CallLeg
 from voiceutils.mulaw import SILENCE_FRAME, is_voiced
 from voiceutils.wire import encode
 from voiceutils.wire import twilio as wire

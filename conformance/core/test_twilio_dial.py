@@ -9,9 +9,9 @@ import respx
 
 from fakes.addresses import Addresses
 from fakes.processes import running_world
-from fakes.twilio.dial import CallFailed, fetch_twiml
-from fakes.twilio.signature import HEADER
-from fakes.twilio.webhook import CallLeg, voice_webhook
+from fakes.twilio.web.dial import CallFailed, fetch_twiml
+from fakes.twilio.web.signature import HEADER
+from fakes.twilio.web.webhook import CallLeg, voice_webhook
 
 WEBHOOK = "http://127.0.0.1:8080/voice"
 TWIML = (

@@ -9,13 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fakes.twilio.call_state import Call, CallbackPlan, CallPlan, Detection
-from fakes.twilio.exchange import Exchange
-from fakes.twilio.lifecycle import ENDS, EVENTS, Status, may_follow
-from fakes.twilio.numbers import OWN_NUMBER, Person, decode_person
-from fakes.twilio.orders import DialOut, Over, Voice
-from fakes.twilio.settings import TwilioSettings
-from fakes.twilio.switch_orders import (
+from fakes.twilio.exchange.call_state import Call, CallbackPlan, CallPlan, Detection
+from fakes.twilio.exchange.exchange import Exchange
+from fakes.twilio.exchange.lifecycle import ENDS, EVENTS, Status, may_follow
+from fakes.twilio.exchange.numbers import OWN_NUMBER, Person, decode_person
+from fakes.twilio.exchange.settings import TwilioSettings
+from fakes.twilio.exchange.switch_orders import (
     Connect,
     Deliver,
     DialEnded,
@@ -24,6 +23,7 @@ from fakes.twilio.switch_orders import (
     Ring,
     SwitchOrder,
 )
+from fakes.twilio.flow.orders import DialOut, Over, Voice
 from voiceutils.errors import SettingError
 
 SOMEBODY = "+14155550123"

@@ -10,14 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conformance.core._webhook_server import answer, serving
-from fakes.twilio.call_failed import CallFailed
-from fakes.twilio.cookies import KEPT_SECONDS, Cookies
-from fakes.twilio.fetching import Fetched, fetch
-from fakes.twilio.orders import Method
-from fakes.twilio.overrides import Overrides, overrides_of, trouble_of_status
-from fakes.twilio.signature import HEADER, sign
+from fakes.twilio.flow.orders import Method
 from fakes.twilio.twiml import MAX_BYTES
-from fakes.twilio.webhook import CallLeg, request_for
+from fakes.twilio.web.call_failed import CallFailed
+from fakes.twilio.web.cookies import KEPT_SECONDS, Cookies
+from fakes.twilio.web.fetching import Fetched, fetch
+from fakes.twilio.web.overrides import Overrides, overrides_of, trouble_of_status
+from fakes.twilio.web.signature import HEADER, sign
+from fakes.twilio.web.webhook import CallLeg, request_for
 
 LEG = CallLeg.of(4729)
 PAIR = (LEG.from_number, LEG.to_number)

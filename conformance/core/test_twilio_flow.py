@@ -7,8 +7,8 @@ import pytest
 from conformance.core._flow import PAGE, Driven, response
 from fakes.speech import Speech, speak
 from fakes.speech.code import Speaker
-from fakes.twilio.flow_settings import FlowSettings
-from fakes.twilio.orders import (
+from fakes.twilio.flow.flow_settings import FlowSettings
+from fakes.twilio.flow.orders import (
     Answer,
     FetchDocument,
     HangUpDial,

@@ -11,8 +11,8 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from conformance.core._flow import PAGE, Driven, response
-from fakes.twilio.flow_settings import FlowSettings
-from fakes.twilio.orders import (
+from fakes.twilio.flow.flow_settings import FlowSettings
+from fakes.twilio.flow.orders import (
     Answer,
     CloseRelay,
     DialOut,

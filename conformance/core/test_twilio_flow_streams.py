@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from conformance.core._flow import Driven, response
-from fakes.twilio.flow_settings import FlowSettings
-from fakes.twilio.orders import (
+from fakes.twilio.flow.flow_settings import FlowSettings
+from fakes.twilio.flow.orders import (
     Answer,
     FetchDocument,
     Noted,

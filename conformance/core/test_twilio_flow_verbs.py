@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from conformance.core._flow import Driven, response
-from fakes.twilio.orders import (
+from fakes.twilio.flow.orders import (
     Answer,
     DialOut,
     FetchDocument,

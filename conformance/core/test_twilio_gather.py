@@ -7,8 +7,8 @@ import itertools
 import pytest
 
 from conformance.core._flow import PAGE, Driven, response
-from fakes.twilio.flow_settings import FlowSettings
-from fakes.twilio.orders import FetchDocument, Fields, Noted, Over, Send, Voice
+from fakes.twilio.flow.flow_settings import FlowSettings
+from fakes.twilio.flow.orders import FetchDocument, Fields, Noted, Over, Send, Voice
 from voiceutils.mulaw import encode
 
 ACTION = "https://agent.example/calls/gathered"

@@ -8,12 +8,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fakes.twilio.impaired import ImpairedStream
-from fakes.twilio.impairments import PROFILES, Impairment, Loss, PathDelay, profile
-from fakes.twilio.leg import Leg
-from fakes.twilio.party import Step
-from fakes.twilio.stream import CloseSocket, MediaStream, Settings
-from fakes.twilio.webhook import CallLeg
+from fakes.twilio.caller.party import Step
+from fakes.twilio.leg.leg import Leg
+from fakes.twilio.media.impaired import ImpairedStream
+from fakes.twilio.media.impairments import (
+    PROFILES,
+    Impairment,
+    Loss,
+    PathDelay,
+    profile,
+)
+from fakes.twilio.media.stream import CloseSocket, MediaStream, Settings
+from fakes.twilio.web.webhook import CallLeg
 from voiceutils.errors import SettingError
 from voiceutils.wire import encode
 from voiceutils.wire import twilio as wire

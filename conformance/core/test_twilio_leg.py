@@ -5,9 +5,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fakes.twilio.bridge import DEPTH, Bridge
-from fakes.twilio.leg import Leg
-from fakes.twilio.party import Step
+from fakes.twilio.caller.party import Step
+from fakes.twilio.leg.bridge import DEPTH, Bridge
+from fakes.twilio.leg.leg import Leg
 from voiceutils.mulaw import SILENCE_FRAME
 
 

@@ -16,13 +16,13 @@ from websockets.asyncio.server import ServerConnection
 from conformance.core._documents import documents
 from conformance.core._tiny_agent import TinyAgent, tiny_agent
 from fakes.speech import Speaker, speak
-from fakes.twilio.bridge import Bridge
-from fakes.twilio.dial import CallFailed, Reach, dial_media
-from fakes.twilio.leg import StreamEvent, Unobserved
-from fakes.twilio.leg_call import DialEnd, LegCall
-from fakes.twilio.line import VARIABLE
-from fakes.twilio.orders import DialOut, Noted, Over, StreamOrder, Voice
-from fakes.twilio.party import Step
+from fakes.twilio.caller.party import Step
+from fakes.twilio.flow.orders import DialOut, Noted, Over, StreamOrder, Voice
+from fakes.twilio.leg.bridge import Bridge
+from fakes.twilio.leg.leg import StreamEvent, Unobserved
+from fakes.twilio.leg.leg_call import DialEnd, LegCall
+from fakes.twilio.media.line import VARIABLE
+from fakes.twilio.media.recording import Recording
 from fakes.twilio.phone import (
     AwaitHangUp,
     CallOrder,
@@ -33,9 +33,9 @@ from fakes.twilio.phone import (
     Settings,
     place_call,
 )
-from fakes.twilio.recording import Recording
-from fakes.twilio.signature import sign
-from fakes.twilio.webhook import CallLeg
+from fakes.twilio.web.dial import CallFailed, Reach, dial_media
+from fakes.twilio.web.signature import sign
+from fakes.twilio.web.webhook import CallLeg
 from voiceutils.errors import SettingError
 
 SHORT = (Say("Yes.", reply=False), HangUp())

@@ -8,12 +8,12 @@ from typing import Any, Literal
 
 import pytest
 
-from fakes.twilio.leg import Leg
-from fakes.twilio.media_fork import MediaFork
-from fakes.twilio.orders import StreamOrder, Track
-from fakes.twilio.party import Step
-from fakes.twilio.stream import CloseSocket, Settings, StreamState
-from fakes.twilio.webhook import CallLeg
+from fakes.twilio.caller.party import Step
+from fakes.twilio.flow.orders import StreamOrder, Track
+from fakes.twilio.leg.leg import Leg
+from fakes.twilio.media.media_fork import MediaFork
+from fakes.twilio.media.stream import CloseSocket, Settings, StreamState
+from fakes.twilio.web.webhook import CallLeg
 from voiceutils.mulaw import SILENCE_FRAME
 
 CALL = CallLeg.of(7, "CA" + "0" * 32)

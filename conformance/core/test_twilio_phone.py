@@ -12,7 +12,7 @@ from websockets.asyncio.server import ServerConnection
 
 from conformance.core._tiny_agent import tiny_agent, twiml, webhook
 from fakes.call_record import ENDED_BY_TESTER, CallRecord
-from fakes.twilio.line import VARIABLE
+from fakes.twilio.media.line import VARIABLE
 from fakes.twilio.phone import (
     AwaitGreeting,
     AwaitHangUp,
@@ -24,7 +24,7 @@ from fakes.twilio.phone import (
     Settings,
     place_call,
 )
-from fakes.twilio.signature import sign
+from fakes.twilio.web.signature import sign
 from voiceutils.budget import LatencyHistogram
 
 SHORT = (Say("Yes.", reply=False), HangUp())

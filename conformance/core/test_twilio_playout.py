@@ -7,7 +7,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from fakes.twilio.playout import Playout, Remainder
+from fakes.twilio.media.playout import Playout, Remainder
 
 CAP_SECONDS = 0.5  # 4000 bytes: small enough for the machine to reach
 CAP = 4000

@@ -10,9 +10,9 @@ import wave
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fakes.twilio.leg import Leg
-from fakes.twilio.party import Step
-from fakes.twilio.recording import Recorder, Recording
+from fakes.twilio.caller.party import Step
+from fakes.twilio.leg.leg import Leg
+from fakes.twilio.media.recording import Recorder, Recording
 from voiceutils.mulaw import SILENCE_FRAME, decode
 
 SID = "RE" + "0" * 32

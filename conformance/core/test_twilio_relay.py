@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from conformance.core._flow import PAGE, Driven, response
 from conformance.core._relay import ACTION, ASKED, LONG, Relayed
 from fakes.speech import Speaker, speak
-from fakes.twilio.flow_settings import FlowSettings
-from fakes.twilio.orders import (
+from fakes.twilio.flow.flow_settings import FlowSettings
+from fakes.twilio.flow.orders import (
     CloseRelay,
     Noted,
     OpenRelay,
@@ -18,7 +18,7 @@ from fakes.twilio.orders import (
     Send,
     Voice,
 )
-from fakes.twilio.relay_messages import RelayMessages
+from fakes.twilio.flow.relay_messages import RelayMessages
 from voiceutils.mulaw import is_voiced
 from voiceutils.wire import Unknown, encode
 from voiceutils.wire import twilio_relay as wire

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from conformance.core._relay import ASKED, GREETING, LONG, Relayed
-from fakes.twilio.orders import FetchSound
+from fakes.twilio.flow.orders import FetchSound
 
 
 def test_tokens_are_joined_as_they_are() -> None:

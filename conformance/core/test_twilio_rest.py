@@ -11,15 +11,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fakes.twilio.call_state import Call, RecordingPlan, RecordingState, StreamState
-from fakes.twilio.credentials import Credentials
-from fakes.twilio.exchange import Exchange
-from fakes.twilio.numbers import OWN_NUMBER
-from fakes.twilio.orders import Noted, Over, StreamOrder
+from fakes.twilio.exchange.call_state import (
+    Call,
+    RecordingPlan,
+    RecordingState,
+    StreamState,
+)
+from fakes.twilio.exchange.exchange import Exchange
+from fakes.twilio.exchange.numbers import OWN_NUMBER
+from fakes.twilio.exchange.settings import TwilioSettings
+from fakes.twilio.flow.orders import Noted, Over, StreamOrder
 from fakes.twilio.rest.desk import Desk, RestRequest
 from fakes.twilio.rest.resources import formatted
 from fakes.twilio.rest.visit import RestAnswer
-from fakes.twilio.settings import TwilioSettings
+from fakes.twilio.web.credentials import Credentials
 
 CREDENTIALS = Credentials(keys={f"SK{'1' * 32}": "key-secret"})
 ACCOUNT = CREDENTIALS.account_sid

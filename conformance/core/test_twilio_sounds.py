@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fakes.speech.voice import tokens
-from fakes.twilio.sounds import SoundError, beep, read_sound, tones
-from fakes.twilio.talk import Player, in_frames, say, utter
+from fakes.twilio.flow.sounds import SoundError, beep, read_sound, tones
+from fakes.twilio.flow.talk import Player, in_frames, say, utter
 from voiceutils import mulaw
 from voiceutils.mulaw import FRAME_BYTES, SAMPLE_RATE
 

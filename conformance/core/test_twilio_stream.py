@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fakes.twilio.party import Step
-from fakes.twilio.stream import CloseSocket, MediaStream, Settings, StreamState
-from fakes.twilio.webhook import CallLeg
+from fakes.twilio.caller.party import Step
+from fakes.twilio.media.stream import CloseSocket, MediaStream, Settings, StreamState
+from fakes.twilio.web.webhook import CallLeg
 from voiceutils.mulaw import SILENCE_FRAME, is_voiced
 from voiceutils.wire import encode
 from voiceutils.wire import twilio as wire

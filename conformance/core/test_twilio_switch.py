@@ -9,17 +9,17 @@ import pytest
 
 from conformance.core._webhook_server import answer, serving
 from fakes.addresses import Addresses
-from fakes.twilio.call_state import CallbackPlan, CallPlan
-from fakes.twilio.caller import Caller
-from fakes.twilio.credentials import Credentials
-from fakes.twilio.leg_call import LegCall
-from fakes.twilio.lifecycle import EVENTS
-from fakes.twilio.numbers import OWN_NUMBER, Person
-from fakes.twilio.orders import Voice
-from fakes.twilio.script import HangUp, Pause
-from fakes.twilio.settings import TwilioSettings
-from fakes.twilio.switch import Switch
-from fakes.twilio.webhook import CallLeg
+from fakes.twilio.caller.caller import Caller
+from fakes.twilio.caller.script import HangUp, Pause
+from fakes.twilio.exchange.call_state import CallbackPlan, CallPlan
+from fakes.twilio.exchange.lifecycle import EVENTS
+from fakes.twilio.exchange.numbers import OWN_NUMBER, Person
+from fakes.twilio.exchange.settings import TwilioSettings
+from fakes.twilio.exchange.switch import Switch
+from fakes.twilio.flow.orders import Voice
+from fakes.twilio.leg.leg_call import LegCall
+from fakes.twilio.web.credentials import Credentials
+from fakes.twilio.web.webhook import CallLeg
 from voiceutils.errors import SettingError
 
 PAUSE = Voice(twiml='<Response><Pause length="20"/></Response>')

@@ -19,14 +19,8 @@ from conformance.selfcheck._virtual import (
     voiced_speech,
 )
 from fakes.call_record import CallRecord
-from fakes.twilio.caller import Caller
-from fakes.twilio.flow import Flow
-from fakes.twilio.impaired import ImpairedStream
-from fakes.twilio.impairments import Impairment
-from fakes.twilio.leg import Leg
-from fakes.twilio.media_fork import MediaFork
-from fakes.twilio.orders import OpenStream, Over, Voice
-from fakes.twilio.script import (
+from fakes.twilio.caller.caller import Caller
+from fakes.twilio.caller.script import (
     AwaitGreeting,
     Conversation,
     HangUp,
@@ -34,9 +28,15 @@ from fakes.twilio.script import (
     Press,
     Say,
 )
-from fakes.twilio.stream import MediaStream
-from fakes.twilio.stream_core import StreamCore
-from fakes.twilio.webhook import CallLeg
+from fakes.twilio.flow.flow import Flow
+from fakes.twilio.flow.orders import OpenStream, Over, Voice
+from fakes.twilio.leg.leg import Leg
+from fakes.twilio.media.impaired import ImpairedStream
+from fakes.twilio.media.impairments import Impairment
+from fakes.twilio.media.media_fork import MediaFork
+from fakes.twilio.media.stream import MediaStream
+from fakes.twilio.media.stream_core import StreamCore
+from fakes.twilio.web.webhook import CallLeg
 from voiceutils.mulaw import FRAME_SECONDS
 from voiceutils.wire import twilio as wire
 

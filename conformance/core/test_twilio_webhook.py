@@ -7,8 +7,8 @@ from urllib.parse import parse_qs, unquote
 
 import pytest
 
-from fakes.twilio.signature import sign, signed_url
-from fakes.twilio.webhook import CallLeg, voice_webhook
+from fakes.twilio.web.signature import sign, signed_url
+from fakes.twilio.web.webhook import CallLeg, voice_webhook
 
 URL = "https://agent.example/voice?line=2"
 ORDER = """

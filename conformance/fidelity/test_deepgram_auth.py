@@ -27,7 +27,7 @@ from deepgram.types import (
 from conformance.fidelity._call import LISTEN
 from conformance.fidelity._sdk import environment
 from conformance.fidelity._sdk_types import problems
-from fakes.deepgram.accounts import issue_token
+from fakes.deepgram.accounts.admission import issue_token
 from fakes.world import DeepgramSettings, World, WorldProcess
 from voiceutils.mulaw import SILENCE_FRAME
 

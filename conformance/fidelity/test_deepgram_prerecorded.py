@@ -18,7 +18,7 @@ from deepgram.types import ListenV1AcceptedResponse, ListenV1Response
 from conformance.fidelity._call import SAID, audio_of_a_call
 from conformance.fidelity._sdk import environment
 from conformance.fidelity._sdk_types import problems
-from fakes.deepgram.accounts import key_id
+from fakes.deepgram.accounts.admission import key_id
 from fakes.fault_rules import Rule
 from fakes.faults import Refuse
 from fakes.world import DeepgramSettings, World, WorldProcess

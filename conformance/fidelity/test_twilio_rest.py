@@ -17,11 +17,11 @@ import httpx
 import jsonschema
 import pytest
 
-from fakes.twilio.credentials import Credentials
-from fakes.twilio.numbers import OWN_NUMBER, Person
-from fakes.twilio.orders import Noted
-from fakes.twilio.script import HangUp, Pause
-from fakes.twilio.settings import TwilioSettings
+from fakes.twilio.caller.script import HangUp, Pause
+from fakes.twilio.exchange.numbers import OWN_NUMBER, Person
+from fakes.twilio.exchange.settings import TwilioSettings
+from fakes.twilio.flow.orders import Noted
+from fakes.twilio.web.credentials import Credentials
 from fakes.world import World
 
 pytestmark = pytest.mark.judged("Twilio: REST", by="published schema")

@@ -16,10 +16,10 @@ from twilio.rest import Client  # type: ignore[import-untyped]
 from conformance.fidelity._twilio_agent import EchoAgent, serving_agent
 from fakes.fault_rules import Rule
 from fakes.faults import Delay, Refuse, Reset
-from fakes.twilio.credentials import Credentials
-from fakes.twilio.numbers import OWN_NUMBER, Person
-from fakes.twilio.script import HangUp, Pause
-from fakes.twilio.settings import TwilioSettings
+from fakes.twilio.caller.script import HangUp, Pause
+from fakes.twilio.exchange.numbers import OWN_NUMBER, Person
+from fakes.twilio.exchange.settings import TwilioSettings
+from fakes.twilio.web.credentials import Credentials
 from fakes.world import World
 
 pytestmark = [

@@ -11,8 +11,8 @@ from twilio.request_validator import (  # type: ignore[import-untyped]
     RequestValidator,
 )
 
-from fakes.twilio.signature import HEADER, sign, signed_url
-from fakes.twilio.webhook import CallLeg, plain_request, request_for, voice_webhook
+from fakes.twilio.web.signature import HEADER, sign, signed_url
+from fakes.twilio.web.webhook import CallLeg, plain_request, request_for, voice_webhook
 
 pytestmark = pytest.mark.judged("Twilio: webhooks and signatures", by="twilio")
 

@@ -13,7 +13,7 @@ from twilio.twiml.voice_response import (  # type: ignore[import-untyped]
 )
 
 from conformance.core._flow import Driven
-from fakes.twilio.orders import (
+from fakes.twilio.flow.orders import (
     Answer,
     DialOut,
     FetchDocument,
@@ -25,8 +25,8 @@ from fakes.twilio.orders import (
     StopStream,
     StreamOrder,
 )
-from fakes.twilio.orders import OpenRelay as Relay
-from fakes.twilio.orders import OpenStream as Stream
+from fakes.twilio.flow.orders import OpenRelay as Relay
+from fakes.twilio.flow.orders import OpenStream as Stream
 from fakes.twilio.twiml.vocabulary import RESPONSE, WORDS
 
 pytestmark = pytest.mark.judged("Twilio: TwiML", by="twilio")

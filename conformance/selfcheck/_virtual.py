@@ -8,10 +8,10 @@ from collections.abc import Sequence
 
 from fakes.call_record import CallRecord
 from fakes.speech import Speaker, speak
-from fakes.twilio.caller import Caller
-from fakes.twilio.script import ConversationStep
-from fakes.twilio.stream import MediaStream, StreamState
-from fakes.twilio.webhook import CallLeg
+from fakes.twilio.caller.caller import Caller
+from fakes.twilio.caller.script import ConversationStep
+from fakes.twilio.media.stream import MediaStream, StreamState
+from fakes.twilio.web.webhook import CallLeg
 from voiceutils.mulaw import is_voiced
 from voiceutils.wire import encode
 from voiceutils.wire import twilio as wire

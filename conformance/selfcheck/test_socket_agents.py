@@ -11,8 +11,8 @@ from websockets.asyncio.server import ServerConnection, serve
 
 from conformance.selfcheck._virtual import voiced_speech
 from fakes.call_record import CallRecord
+from fakes.twilio.caller.script import AwaitGreeting, HangUp
 from fakes.twilio.phone import place_call
-from fakes.twilio.script import AwaitGreeting, HangUp
 from voiceutils.wire import encode
 from voiceutils.wire import twilio as wire
 

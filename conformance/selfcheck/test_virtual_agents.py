@@ -6,7 +6,7 @@ import pytest
 
 from conformance.selfcheck._virtual import Puppet, place_virtual_call, voiced_speech
 from fakes.call_record import CallRecord
-from fakes.twilio.script import AwaitGreeting, HangUp, Say
+from fakes.twilio.caller.script import AwaitGreeting, HangUp, Say
 from voiceutils.mulaw import (
     FRAME_BYTES,
     FRAME_SECONDS,

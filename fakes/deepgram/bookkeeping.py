@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from fakes.conduct import is_control
-from fakes.deepgram.audio_rate import bytes_a_second_of_agent
-from fakes.deepgram.hearing import SpokenWord
+from fakes.deepgram.ear.audio_rate import bytes_a_second_of_agent
+from fakes.deepgram.ear.hearing import SpokenWord
 from fakes.deepgram.outbox import (
     AudioPiece,
     Ended,

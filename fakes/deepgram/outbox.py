@@ -6,7 +6,7 @@ import heapq
 from math import inf
 from typing import NamedTuple, TypeAlias
 
-from fakes.deepgram.hearing import SpokenWord
+from fakes.deepgram.ear.hearing import SpokenWord
 from fakes.speech import Speech
 
 __all__ = [

@@ -13,24 +13,29 @@ from functools import partial
 from aiohttp import web
 
 from fakes.alarms import Alarms
-from fakes.deepgram.accounts import Credential, admission, credentials_of, key_id
+from fakes.deepgram.accounts.admission import (
+    Credential,
+    admission,
+    credentials_of,
+    key_id,
+)
+from fakes.deepgram.accounts.reception import answer_management, manages
 from fakes.deepgram.agent.conversation import open_agent
 from fakes.deepgram.agent.models import THINK_MODELS, models_body
-from fakes.deepgram.audio_rate import bytes_a_second
 from fakes.deepgram.caps import Caps
-from fakes.deepgram.driver import sockets_named
+from fakes.deepgram.ear.audio_rate import bytes_a_second
 from fakes.deepgram.errors import Refusal, refusal_for_status
-from fakes.deepgram.flux import open_flux
-from fakes.deepgram.handshake import fault_of_request, reply_headers
-from fakes.deepgram.listen import open_listen
-from fakes.deepgram.reception import answer_management, manages
-from fakes.deepgram.rest import SpeechRequests
+from fakes.deepgram.flux.live import open_flux
+from fakes.deepgram.listen.live import open_listen
+from fakes.deepgram.listen.transcribe import Recordings
 from fakes.deepgram.settings import DeepgramSettings
-from fakes.deepgram.sockets import Conversation
-from fakes.deepgram.speak_flux import open_speak_flux
-from fakes.deepgram.speak_stream import open_speak
+from fakes.deepgram.sockets.conversation import Conversation
+from fakes.deepgram.sockets.driver import sockets_named
+from fakes.deepgram.sockets.handshake import fault_of_request, reply_headers
+from fakes.deepgram.speak.flux import open_speak_flux
+from fakes.deepgram.speak.rest import SpeechRequests
+from fakes.deepgram.speak.stream import open_speak
 from fakes.deepgram.surface import Opener, Opening
-from fakes.deepgram.transcribe import Recordings
 from fakes.fault_desk import FaultDesk
 from fakes.fault_rules import Visitor
 from fakes.faults import EmptyAudio, LateFinal, NoFinal, Refuse, Trickle

@@ -12,8 +12,8 @@ from collections.abc import Callable
 from typing import NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 from fakes.deepgram.errors import Refusal
+from fakes.deepgram.listen.query import Pairs
 from fakes.deepgram.outbox import Outgoing
-from fakes.deepgram.query import Pairs
 from fakes.deepgram.settings import DeepgramSettings
 from fakes.delays import DelayModel, sampler
 from fakes.faults import Fault, Nothing

@@ -1,7 +1,7 @@
 """Places a phone call to an agent: rings, talks, hangs up, and reports.
 
-The call is run by :mod:`fakes.twilio.leg_call`, the caller by
-:mod:`fakes.twilio.caller`; here is what becomes of them a record.
+The call is run by :mod:`fakes.twilio.leg.leg_call`, the caller by
+:mod:`fakes.twilio.caller.caller`; here is what becomes of them a record.
 """
 
 from __future__ import annotations
@@ -17,16 +17,8 @@ from xml.sax.saxutils import quoteattr
 import msgspec
 
 from fakes.call_record import ENDED_BY_TESTER, CallRecord
-from fakes.twilio.call_story import CallStory
-from fakes.twilio.call_streams import CallStreams
-from fakes.twilio.caller import PATIENCE, Caller
-from fakes.twilio.credentials import credentials_of
-from fakes.twilio.dial import CallFailed, Reach, stream_of_socket_url
-from fakes.twilio.flow_settings import FlowSettings
-from fakes.twilio.leg_call import LegCall
-from fakes.twilio.orders import Voice
-from fakes.twilio.recording import Recording
-from fakes.twilio.script import (
+from fakes.twilio.caller.caller import PATIENCE, Caller
+from fakes.twilio.caller.script import (
     AwaitGreeting,
     AwaitHangUp,
     Conversation,
@@ -37,10 +29,18 @@ from fakes.twilio.script import (
     Say,
     conversation,
 )
-from fakes.twilio.stream_core import Settings, StreamState
-from fakes.twilio.trust import trusting
+from fakes.twilio.flow.flow_settings import FlowSettings
+from fakes.twilio.flow.orders import Voice
+from fakes.twilio.leg.call_story import CallStory
+from fakes.twilio.leg.leg_call import LegCall
+from fakes.twilio.media.call_streams import CallStreams
+from fakes.twilio.media.recording import Recording
+from fakes.twilio.media.stream_core import Settings, StreamState
 from fakes.twilio.twiml.address import is_loopback
-from fakes.twilio.webhook import CallLeg
+from fakes.twilio.web.credentials import credentials_of
+from fakes.twilio.web.dial import CallFailed, Reach, stream_of_socket_url
+from fakes.twilio.web.trust import trusting
+from fakes.twilio.web.webhook import CallLeg
 
 __all__ = [
     "AwaitGreeting",
@@ -82,7 +82,7 @@ class CallOrder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         authority: path of a file with certificates of authorities, by which the
             agent's own is checked; the public ones when empty.
         impairment: how bad the path is: a name of
-            :data:`fakes.twilio.impairments.PROFILES`; empty for a perfect one.
+            :data:`fakes.twilio.media.impairments.PROFILES`; empty for a perfect one.
         record_to: path of a WAV file, the caller left, the agent right.
         flow: where the run of documents is worth varying.
     """

@@ -11,10 +11,10 @@ from picows import WSFrame, WSListener, WSMsgType, WSTransport
 from conformance.bench.engine._run import SETTLE, Window, arguments, resident
 from fakes import event_loop
 from fakes.engine.wheel import wheel_here
-from fakes.twilio.dial import Reach
-from fakes.twilio.stream_messages import StreamMessages
-from fakes.twilio.swift_dial import dial
-from fakes.twilio.webhook import CallLeg
+from fakes.twilio.media.stream_messages import StreamMessages
+from fakes.twilio.media.swift_dial import dial
+from fakes.twilio.web.dial import Reach
+from fakes.twilio.web.webhook import CallLeg
 from voiceutils.budget import LatencyHistogram
 from voiceutils.mulaw import FRAME_SECONDS
 

@@ -11,7 +11,7 @@ from fakes import event_loop
 from fakes.engine.commands import Dial, Finished, Health, Report
 from fakes.engine.exchange import Exchange
 from fakes.speech import Speaker, speak
-from fakes.twilio.line import line_kind
+from fakes.twilio.media.line import line_kind
 from fakes.twilio.phone import CallOrder, Pause, Say
 
 _SAID = "Yes, I would like an appointment on Tuesday morning at nine, please."

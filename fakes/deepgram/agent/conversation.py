@@ -1,7 +1,7 @@
 """One connection of the Voice Agent, ``/v1/agent/converse``; no socket, no clock.
 
-Used like :class:`fakes.deepgram.listen.Listening`. Here is what a connection may do
-when; what is said in it is :class:`~fakes.deepgram.agent.dialogue.Dialogue`.
+Used like :class:`fakes.deepgram.listen.live.Listening`. Here is what a connection may
+do when; what is said in it is :class:`~fakes.deepgram.agent.dialogue.Dialogue`.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ from fakes.deepgram.agent.mouth import Mouth, Reply
 from fakes.deepgram.agent.pending import PendingCalls
 from fakes.deepgram.agent.terms import Terms
 from fakes.deepgram.agent.user_turn import turn_of_user
-from fakes.deepgram.hearing import SpokenWord
+from fakes.deepgram.ear.hearing import SpokenWord
 from fakes.deepgram.outbox import Outgoing, Said
 from fakes.deepgram.surface import Opening
 from fakes.faults import EmptyAudio

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import deque
 from typing import NamedTuple, TypeAlias
 
-from fakes.deepgram.audio_form import AudioForm
-from fakes.deepgram.backlog import Backlog
-from fakes.deepgram.hearing import Hearing, SpokenWord
-from fakes.deepgram.segments import Draft, Onset, Result, Segments
+from fakes.deepgram.ear.audio_form import AudioForm
+from fakes.deepgram.ear.backlog import Backlog
+from fakes.deepgram.ear.hearing import Hearing, SpokenWord
+from fakes.deepgram.listen.segments import Draft, Onset, Result, Segments
 from fakes.deepgram.surface import Opening
 from fakes.faults import LateFinal, NoFinal
 from fakes.speech import FrameCode

@@ -20,8 +20,8 @@ from fakes.deepgram.outbox import (
     UtteranceCut,
 )
 from fakes.deepgram.settings import DeepgramSettings
-from fakes.deepgram.speak import say
-from fakes.deepgram.speech_form import SpeechForm
+from fakes.deepgram.speak.form import SpeechForm
+from fakes.deepgram.speak.request import say
 from fakes.deepgram.surface import Opening
 from fakes.faults import EmptyAudio, Trickle
 from fakes.speech import Speech, sentences

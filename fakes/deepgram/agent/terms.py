@@ -16,7 +16,7 @@ from fakes.deepgram.agent.checks import (
 )
 from fakes.deepgram.agent.complaints import Complaint, misfit
 from fakes.deepgram.agent.settings import AgentSettings
-from fakes.deepgram.speech_form import RAW, SpeechForm, read_form
+from fakes.deepgram.speak.form import RAW, SpeechForm, read_form
 from voiceutils.wire.deepgram_agent import (
     ListenUpdated,
     SpeakUpdated,

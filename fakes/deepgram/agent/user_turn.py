@@ -6,7 +6,7 @@ from msgspec import UNSET
 
 from fakes.deepgram.agent.settings import AgentSettings
 from fakes.deepgram.agent.terms import Terms
-from fakes.deepgram.hearing import SpokenWord
+from fakes.deepgram.ear.hearing import SpokenWord
 from fakes.deepgram.outbox import Said
 from voiceutils.wire import encode
 from voiceutils.wire.deepgram_agent import (

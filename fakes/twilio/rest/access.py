@@ -6,8 +6,8 @@ import base64
 import binascii
 import hmac
 
-from fakes.twilio.credentials import Credentials
 from fakes.twilio.rest.errors import bad_credentials
+from fakes.twilio.web.credentials import Credentials
 
 __all__ = ["check_access"]
 

@@ -8,13 +8,18 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
-from fakes.twilio.call_state import CallbackPlan, CallPlan, Detection, RecordingPlan
-from fakes.twilio.lifecycle import EVENTS
-from fakes.twilio.numbers import Numbers, is_number
-from fakes.twilio.orders import StreamOrder, Track, Voice
+from fakes.twilio.exchange.call_state import (
+    CallbackPlan,
+    CallPlan,
+    Detection,
+    RecordingPlan,
+)
+from fakes.twilio.exchange.lifecycle import EVENTS
+from fakes.twilio.exchange.numbers import Numbers, is_number
+from fakes.twilio.exchange.settings import TwilioSettings
+from fakes.twilio.flow.orders import StreamOrder, Track, Voice
 from fakes.twilio.rest.errors import RestError
 from fakes.twilio.rest.form import Form
-from fakes.twilio.settings import TwilioSettings
 
 __all__ = [
     "LONGEST_TWIML",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from fakes.twilio.call_state import Call, CallPlan
-from fakes.twilio.orders import Noted
+from fakes.twilio.exchange.call_state import Call, CallPlan
+from fakes.twilio.flow.orders import Noted
 from fakes.twilio.rest import call_parameters as parameters
 from fakes.twilio.rest.errors import RestError, not_found, too_many
 from fakes.twilio.rest.form import Form

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
 
-from fakes.twilio.exchange import Exchange
+from fakes.twilio.exchange.exchange import Exchange
 from fakes.twilio.rest import calls_desk, numbers_desk, recordings_desk
 from fakes.twilio.rest.access import check_access
 from fakes.twilio.rest.errors import RestError, not_found

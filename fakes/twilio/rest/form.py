@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
-from fakes.twilio.orders import Method
+from fakes.twilio.flow.orders import Method
 from fakes.twilio.rest.errors import RestError
 
 __all__ = ["Form"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fakes.twilio.numbers import Number
+from fakes.twilio.exchange.numbers import Number
 from fakes.twilio.rest.errors import RestError, not_found
 from fakes.twilio.rest.visit import RestAnswer, Visit
 from voiceutils.errors import SettingError

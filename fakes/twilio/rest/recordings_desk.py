@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fakes.twilio.call_state import Call, RecordingState
+from fakes.twilio.exchange.call_state import Call, RecordingState
 from fakes.twilio.rest.call_parameters import recording_plan
 from fakes.twilio.rest.errors import RestError, not_found
 from fakes.twilio.rest.visit import RestAnswer, Visit

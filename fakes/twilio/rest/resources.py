@@ -8,13 +8,18 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from fakes.twilio.call_state import Call, Notification, RecordingState, StreamState
-from fakes.twilio.callbacks import billed_minutes
-from fakes.twilio.credentials import Credentials
-from fakes.twilio.dates import plain_date
-from fakes.twilio.exchange import Exchange
-from fakes.twilio.numbers import Number
-from fakes.twilio.webhook import API_VERSION
+from fakes.twilio.exchange.call_state import (
+    Call,
+    Notification,
+    RecordingState,
+    StreamState,
+)
+from fakes.twilio.exchange.callbacks import billed_minutes
+from fakes.twilio.exchange.dates import plain_date
+from fakes.twilio.exchange.exchange import Exchange
+from fakes.twilio.exchange.numbers import Number
+from fakes.twilio.web.credentials import Credentials
+from fakes.twilio.web.webhook import API_VERSION
 
 __all__ = ["Shown", "account_path", "formatted"]
 

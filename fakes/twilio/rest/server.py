@@ -15,10 +15,10 @@ from fakes.fault_rules import Visitor
 from fakes.faults import Refuse
 from fakes.faulty import Door
 from fakes.ledger import Ledger
+from fakes.twilio.exchange.switch import Switch
 from fakes.twilio.rest.desk import Desk, RestRequest
 from fakes.twilio.rest.errors import RestError, bad_credentials, too_many
 from fakes.twilio.rest.visit import RestAnswer
-from fakes.twilio.switch import Switch
 
 __all__ = ["RestServer"]
 

@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, Protocol, TypeVar
 
-from fakes.twilio.call_state import Call, RecordingPlan, RecordingState, StreamState
-from fakes.twilio.exchange import Exchange
-from fakes.twilio.orders import StreamOrder
+from fakes.twilio.exchange.call_state import (
+    Call,
+    RecordingPlan,
+    RecordingState,
+    StreamState,
+)
+from fakes.twilio.exchange.exchange import Exchange
+from fakes.twilio.flow.orders import StreamOrder
 from fakes.twilio.rest.errors import RestError, not_found
 from fakes.twilio.rest.form import Form
 from fakes.twilio.rest.paging import Listed, page

@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeAlias
 from xml.etree import ElementTree as ET
 from xml.parsers import expat
 
-from fakes.twilio.orders import Noted
+from fakes.twilio.flow.orders import Noted
 from fakes.twilio.twiml.vocabulary import RESPONSE, WORDS
 from voiceutils.errors import VoiceError
 

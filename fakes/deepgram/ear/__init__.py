@@ -1,0 +1,1 @@
+"""Audio of any form in, words and silence out."""

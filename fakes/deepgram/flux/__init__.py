@@ -1,0 +1,1 @@
+"""Flux transcription: ``/v2/listen``."""

@@ -1,0 +1,1 @@
+"""Transcription, live and of recordings: ``/v1/listen``."""

@@ -1,0 +1,1 @@
+"""Carries the protocol cores on real sockets: picows, or aiohttp alone."""

@@ -1,0 +1,1 @@
+"""Who is on the line: scripts, persons, and what they hear."""

@@ -1,0 +1,248 @@
+"""The caller: follows a script, listens, and notes what an impatient ear would note.
+
+Pure: once a frame it is told what was heard and answers what it says. Every wait has a
+deadline, and the cause of a failed call names what did not come.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from itertools import zip_longest
+from typing import TypeAlias
+
+from fakes.call_record import CallRecord, TurnRecord
+from fakes.speech import Speaker, frames_of
+from fakes.twilio.caller.foreign import foreign_speech
+from fakes.twilio.caller.listening import Listening
+from fakes.twilio.caller.party import Step
+from fakes.twilio.caller.script import (
+    AwaitGreeting,
+    AwaitHangUp,
+    Conversation,
+    ConversationStep,
+    HangUp,
+    Pause,
+    Press,
+    Say,
+)
+from voiceutils.errors import SettingError
+from voiceutils.mulaw import is_voiced
+
+__all__ = ["PATIENCE", "Caller"]
+
+PATIENCE = 8.0  # seconds until a caller gives up waiting for a sound
+CALL_LIMIT = 2**24 - 1  # what the code in the audio can carry
+TURN_TIME = 5.0  # seconds: no turn begins that much before its caller must leave
+LONGEST_REPLY = 60.0  # seconds until a caller gives up waiting for silence
+
+_new = tuple.__new__  # half the cost of calling the class of a named tuple
+_SILENT = Step()
+_Frames: TypeAlias = Generator[Step, None, None]
+
+
+class _GaveUpError(Exception):
+    pass
+
+
+class Caller:
+    """One person on the line.
+
+    Attributes:
+        frames_dropped: (turn, frame) left out because of ``drop_every``.
+        completed: whether the script was followed to its end.
+        cause: why not, as far as the caller knows.
+        awaits_hang_up: whether the script wants the agent to end the call, now.
+
+    Args:
+        conversation: the script; without a ``HangUp`` at its end one is added.
+        call: the caller's number, at most 24 bits.
+        patience: seconds to wait for a greeting or a reply.
+        drop_every: leave out every n-th frame of speech, as a bad line would.
+        holding_time: seconds of talk after which the caller hangs up, whatever the
+            script still holds; only a reply that is awaited is awaited to its begin.
+    """
+
+    def __init__(
+        self,
+        conversation: Conversation,
+        *,
+        call: int,
+        patience: float = PATIENCE,
+        drop_every: int | None = None,
+        holding_time: float | None = None,
+    ) -> None:
+        if not 0 <= call <= CALL_LIMIT:
+            raise SettingError(f"caller number {call} does not fit: 0 to {CALL_LIMIT}")
+        self.call = call
+        self.frames_dropped: list[tuple[int, int]] = []
+        self.completed = False
+        self.cause = ""
+        self.awaits_hang_up = False
+        self._patience = patience
+        self._drop_every = drop_every
+        self._holding_time = holding_time
+        self._leaves_at: float | None = None
+        self._in_turn = False  # speaking, or waiting for what is said to it
+        self._spoken = 0  # frames of speech
+        self._now = 0.0
+        self._listening = Listening()
+        self._frames = self._follow(conversation)
+
+    @property
+    def turns(self) -> list[TurnRecord]:
+        """What was said so far, and what came back."""
+        return self._listening.turns
+
+    @property
+    def greeting_at(self) -> float | None:
+        """When the first agent audio was heard."""
+        return self._listening.greeting_at
+
+    @property
+    def where(self) -> str:
+        """The place in the conversation, for a cause."""
+        if self.turns:
+            return f"in turn {self.turns[-1].turn}"
+        return (
+            "after the greeting"
+            if self.greeting_at is not None
+            else "before any greeting"
+        )
+
+    def frame(self, heard: bytes, now: float) -> Step:
+        """Hear a frame (empty: nothing sounds) and decide what to do in this one."""
+        self._now = now
+        self._listening.hear(heard, now)
+        if self._holding_time is not None and self._is_time_to_leave(now):
+            self.completed = True
+            return Step(hang_up="stop")
+        try:
+            return next(self._frames, Step(hang_up="stop"))
+        except _GaveUpError as error:
+            self.cause = str(error)
+            return Step(hang_up="stop")
+
+    def fill(self, record: CallRecord, since: float) -> None:
+        """Write the caller's side into a record.
+
+        Args:
+            record: gets turns, utterances, underruns, drops and foreign speech.
+            since: the moment from which the record counts.
+        """
+        self._listening.finish(since)
+        ear = self._listening.ear
+        heard = ear.utterances
+        record.turns = self.turns
+        record.utterances = [utterance.record() for utterance in heard.values()]
+        for utterance in record.utterances:
+            utterance.first_at -= since
+            utterance.last_at -= since
+        record.underruns = ear.underruns
+        record.frames_dropped = self.frames_dropped
+        said = [turn.said for turn in self.turns]
+        record.foreign = foreign_speech(heard.values(), call=self.call, said=said)
+
+    def _is_time_to_leave(self, now: float) -> bool:
+        if self._holding_time is None:
+            return False
+        if self._leaves_at is None:
+            self._leaves_at = now + self._holding_time
+        return now >= self._leaves_at and not self._in_turn
+
+    def _no_time_for_a_turn(self) -> bool:
+        leaves_at = self._leaves_at
+        return leaves_at is not None and self._now + TURN_TIME > leaves_at
+
+    # --- the script --------------------------------------------------------------
+
+    def _follow(self, conversation: Conversation) -> _Frames:
+        for step, following in zip_longest(conversation, conversation[1:]):
+            yield from self._take(step, following)
+        if not self.completed:
+            self.completed = True
+            yield Step(hang_up="stop")
+
+    def _take(
+        self, step: ConversationStep, following: ConversationStep | None
+    ) -> _Frames:
+        match step:
+            case AwaitGreeting(within=within):
+                yield from self._await_greeting(within or self._patience)
+                yield from self._hear_out(following)
+            case Say():
+                while self._no_time_for_a_turn():
+                    yield _SILENT
+                self._in_turn = True
+                yield from self._say(step)
+                self._in_turn = False
+                if step.reply:
+                    yield from self._hear_out(following)
+            case Press(digits=digits):
+                for digit in digits:
+                    yield Step(digits=digit)
+            case Pause(seconds=seconds):
+                until = self._now + seconds
+                while self._now < until:
+                    yield _SILENT
+            case AwaitHangUp(within=within):
+                self.awaits_hang_up = True
+                until = self._now + within
+                while self._now < until:
+                    yield _SILENT
+                raise _GaveUpError(f"the agent did not hang up within {within:g} s")
+            case HangUp(how=how):
+                self.completed = True
+                yield Step(hang_up=how)
+
+    def _await_greeting(self, within: float) -> _Frames:
+        until = self._now + within
+        while self.greeting_at is None:
+            if self._now >= until:
+                raise _GaveUpError(f"no greeting within {within:g} s")
+            yield _SILENT
+
+    def _hear_out(self, following: ConversationStep | None) -> _Frames:
+        """Listen to what is being said until its end, or until it is barged into."""
+        barge_in = following.barge_in_after if isinstance(following, Say) else None
+        until = self._now + LONGEST_REPLY
+        while not self._listening.is_over():
+            if barge_in is not None and self._listening.reply_heard >= barge_in - 1e-9:
+                return
+            if self._now >= until:
+                text = f"the agent did not stop speaking for {LONGEST_REPLY:g} s"
+                raise _GaveUpError(f"{text} {self.where}")
+            yield _SILENT
+
+    def _say(self, step: Say) -> _Frames:
+        barging_in = step.barge_in_after is not None
+        turn = self._listening.begin_turn(step.text, barging_in=barging_in)
+        turn.awaited = step.reply
+        yield from self._speak(turn)
+        if step.reply:
+            yield from self._await_reply(turn)
+
+    def _speak(self, turn: TurnRecord) -> _Frames:
+        speech = frames_of(
+            turn.said, speaker=Speaker.CALLER, call=self.call, turn=turn.turn % 256
+        )
+        for number, audio in enumerate(speech):
+            self._spoken += 1
+            lost = (
+                bool(self._drop_every) and self._spoken % (self._drop_every or 1) == 0
+            )
+            if lost:
+                self.frames_dropped.append((turn.turn, number))
+            elif is_voiced(audio):
+                if turn.spoke_from is None:
+                    turn.spoke_from = self._now
+                turn.spoke_until = self._now
+            yield _new(Step, (audio, lost, "", None))
+
+    def _await_reply(self, turn: TurnRecord) -> _Frames:
+        spoke_until = self._now if turn.spoke_until is None else turn.spoke_until
+        until = spoke_until + self._patience
+        while turn.reply_at is None:
+            if self._now >= until:
+                text = f"no reply in turn {turn.turn} within {self._patience:g} s"
+                raise _GaveUpError(text)
+            yield _SILENT

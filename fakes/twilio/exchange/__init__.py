@@ -1,0 +1,1 @@
+"""The telephone exchange: numbers, calls, callbacks, and the switch."""

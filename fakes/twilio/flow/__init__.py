@@ -1,0 +1,1 @@
+"""What TwiML makes of a call, verb by verb, in virtual time."""

@@ -1,0 +1,1 @@
+"""One leg of a call on real sockets."""

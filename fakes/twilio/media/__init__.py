@@ -1,0 +1,1 @@
+"""Media streams in both forms, playout, bad paths, recordings."""

@@ -1,0 +1,270 @@
+"""One media stream, Twilio's side of it, without socket or clock.
+
+Fifty frames a second go to the agent from the first moment on, silence included; what
+the agent sends is queued in the playout and heard by the party on the line. Message
+shapes and limits: https://www.twilio.com/docs/voice/media-streams/websocket-messages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from fakes.call_record import Finding
+from fakes.twilio.caller.party import Party
+from fakes.twilio.caller.script import HangUpHow
+from fakes.twilio.media.agent_messages import AgentMessages
+from fakes.twilio.media.playout import Playout
+from fakes.twilio.media.stream_core import CloseSocket, Settings, StreamState
+from fakes.twilio.media.stream_messages import StreamMessages
+from fakes.twilio.web.webhook import CallLeg
+from voiceutils.budget import LatencyHistogram
+from voiceutils.mulaw import FRAME_SECONDS
+from voiceutils.wire import twilio as wire
+
+__all__ = [
+    "CloseSocket",
+    "MediaStream",
+    "Settings",
+    "StreamState",
+]
+
+_BACKLOG_AT_ONCE = 50  # frames between two looks at whether the agent reads
+
+
+class MediaStream:
+    """Protocol core of one call's media socket.
+
+    Call :meth:`open` when the socket is up, :meth:`on_timer` whenever
+    :meth:`next_timer` has come, :meth:`receive` for each message; send what
+    :meth:`take` returns, in order.
+
+    Attributes:
+        findings: what Twilio would complain about.
+        lateness: how late each frame was against its ideal moment.
+        owed: frames that came so late that the next one was due, too.
+        end: why the stream ended, when it was the agent; empty otherwise.
+        end_code: Twilio's error number for that end; empty when it is none.
+        closed_politely: whether the agent closed with 1000.
+        congested: set when the agent does not read; frames are then discarded.
+
+    Args:
+        leg: whose call it is.
+        party: who is on the line.
+        parameters: custom parameters from the TwiML.
+        settings: knobs.
+        seed: decides the stream's sid and its first timestamp.
+        number: of the stream in its call.
+    """
+
+    def __init__(
+        self,
+        leg: CallLeg,
+        party: Party,
+        *,
+        parameters: Mapping[str, str] | None = None,
+        settings: Settings | None = None,
+        seed: int | str = 0,
+        number: int = 0,
+    ) -> None:
+        settings = settings or Settings()
+        self.leg = leg
+        self.state = StreamState.NEW
+        self.findings: list[Finding] = []
+        self.lateness = LatencyHistogram()
+        self.owed = 0
+        self.end = ""
+        self.end_code = ""
+        self.closed_politely = False
+        self.congested = False
+        self._party = party
+        self._parameters = dict(parameters or {})
+        self._settings = settings
+        self._playout = Playout(
+            cap_seconds=settings.cap_seconds,
+            tail_seconds=settings.clear_tail_ms / 1000,
+            remainder=settings.remainder,
+        )
+        self._said = StreamMessages(leg, seed=seed, noise=settings.noise, number=number)
+        self.stream_sid = self._said.stream_sid
+        self._heard = AgentMessages(self.stream_sid, strict=settings.strict_schema)
+        self._opened_at = 0.0
+        self._ticks = 0
+        self._backlog = 0  # frames of the start-up burst still to be sent
+        self._partial_frames = 0
+        self._noted: set[str] = set()
+        self._out: list[str | CloseSocket] = []
+
+    # --- the driver's side -------------------------------------------------------
+
+    def open(self, now: float) -> None:
+        """The socket is up: greet, and deliver what was gathered meanwhile."""
+        self.state = StreamState.OPEN
+        self._opened_at = now
+        self._out.append(self._said.connected())
+        self._out.append(self._said.start(("inbound",), self._parameters))
+        self._backlog = round(self._settings.startup_backlog / FRAME_SECONDS)
+
+    @property
+    def frames_sent(self) -> int:
+        """Media messages, the start-up burst included."""
+        return self._said.frames
+
+    @property
+    def is_open(self) -> bool:
+        """Whether frames still go out."""
+        return self.state is StreamState.OPEN
+
+    def next_timer(self) -> float | None:
+        """Return when the next frame is due; None when the stream is not open."""
+        if self.state is not StreamState.OPEN:
+            return None
+        return self._opened_at + (self._ticks + 1) * FRAME_SECONDS
+
+    def on_timer(self, now: float) -> None:
+        """Play and send every frame that is due; a late one never moves the next."""
+        while self.state is StreamState.OPEN:
+            due = self._opened_at + (self._ticks + 1) * FRAME_SECONDS
+            if due > now:
+                return
+            self._ticks += 1
+            if now - due >= FRAME_SECONDS:
+                self.owed += 1
+            self._tick(due, now)
+
+    def receive(self, message: str | bytes, now: float) -> None:
+        """Take one message of the agent; bytes are a binary frame."""
+        if self.state is not StreamState.OPEN:
+            return  # after stop nobody listens
+        order = self._heard.read(message)
+        for problem in order.problems:
+            self._note(problem.code, problem.text, now, problem.evidence)
+        match order.message:
+            case wire.AgentMedia(media=body):
+                if self._playout.add(body.payload):
+                    text = "more than 10 minutes of audio queued; the rest is discarded"
+                    self._note("31931", text, now)
+            case wire.AgentMark(mark=mark):
+                self._echo(self._playout.mark(mark.name))
+            case wire.Clear():
+                self._echo(self._playout.clear())
+            case None:
+                pass
+
+    def hear(self, message: str) -> bool:
+        """Take a message if it is an ordinary one of audio, of which most are.
+
+        The same as :meth:`receive`, which is for all others, at a third of the cost;
+        nothing is to be sent after it.
+
+        Returns:
+            Whether it was taken.
+        """
+        if self.state is not StreamState.OPEN:
+            return False
+        audio = self._heard.payload(message)
+        return audio is not None and self._playout.take(audio)
+
+    @property
+    def has_output(self) -> bool:
+        """Whether :meth:`take` would return anything."""
+        return bool(self._out) or self._backlog > 0
+
+    def agent_closed(self, code: int, now: float, reason: str = "") -> None:
+        """The agent closed the socket; 1006 means that it just went away."""
+        if self.state is not StreamState.OPEN:
+            return
+        self.state = StreamState.ENDED_BY_AGENT
+        self.closed_politely = code == 1000
+        said = f"{code} {reason}".strip()
+        self.end = f"agent closed the media socket ({said})"
+        if code == 1006:
+            self.end = "agent dropped the media socket without a close frame"
+        if code != 1000 or self._settings.strict_close_error:
+            self.end_code = "31921"
+            self._note("31921", self.end, now)
+
+    def protocol_error(self, text: str, now: float) -> None:
+        """The agent broke RFC 6455, which ends the stream."""
+        if self.state is not StreamState.OPEN:
+            return
+        self.state = StreamState.ENDED_BY_AGENT
+        self.end = f"WebSocket protocol error: {text}"
+        self.end_code = "31924"
+        self._note("31924", self.end, now)
+
+    def hang_up(self, how: HangUpHow, now: float) -> None:
+        """End the call from the caller's side."""
+        if self.state is not StreamState.OPEN:
+            return
+        self.state = StreamState.ENDED_HERE
+        self._backlog = 0
+        if how == "stop":
+            self._out.append(self._said.stop())
+            close = CloseSocket(
+                self._settings.close_code, delay=self._settings.close_delay
+            )
+        elif how == "half_open":
+            close = CloseSocket(1006, silent=True)
+        else:
+            close = CloseSocket(1000, reset=how == "reset")
+        self._out.append(close)
+
+    def take(self) -> Sequence[str | CloseSocket]:
+        """Return what is to be sent, in order, and forget it."""
+        if self._backlog:
+            self._send_backlog()
+        out, self._out = self._out, []
+        return out
+
+    # --- one frame ---------------------------------------------------------------
+
+    def _tick(self, due: float, now: float) -> None:
+        playout = self._playout
+        played = playout.tick()
+        if playout.partial_frames > self._partial_frames:
+            self._partial_frames = playout.partial_frames
+            text = "agent audio ran dry inside a 20 ms frame; padded with silence"
+            self._note(
+                "partial_frame_underrun", text, now, f"{len(played.audio)} bytes"
+            )
+        if played.marks:
+            self._echo(played.marks)
+        step = self._party.frame(played.audio, now)
+        if step.hang_up:
+            self.hang_up(step.hang_up, now)
+            return
+        for digit in step.digits:
+            self._out.append(self._said.digit(digit))
+        if step.lost:
+            self._said.pass_time()  # numbers are not consumed, time is
+        elif self.congested:
+            self._discard(now)
+        else:
+            self._out.append(self._said.next_media(step.audio))
+            self.lateness.record(now - due)  # due came first
+
+    def _send_backlog(self) -> None:
+        frames = min(self._backlog, _BACKLOG_AT_ONCE)
+        self._backlog -= frames
+        for _ in range(frames):
+            if self.congested:
+                self._discard(self._opened_at)
+                continue
+            self._out.append(self._said.next_media(None))
+
+    def _discard(self, now: float) -> None:
+        """Leave out a frame, since the agent does not read."""
+        self._said.pass_time()
+        if self._settings.drop_consumes_numbers:
+            self._said.leave_out()
+        text = "the agent does not read; caller audio is discarded"
+        self._note("31930", text, now)
+
+    def _echo(self, names: Sequence[str]) -> None:
+        self._out.extend(self._said.mark(name) for name in names)
+
+    def _note(self, code: str, text: str, now: float, evidence: str = "") -> None:
+        """Record a finding, once a stream each."""
+        if code not in self._noted:
+            self._noted.add(code)
+            self.findings.append(Finding(code, text, now, evidence))

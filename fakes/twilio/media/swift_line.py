@@ -1,0 +1,331 @@
+"""Carries one media stream with picows, riding on the wheel of all calls.
+
+No task and no timer of its own: frames leave when the wheel turns, messages are taken
+where picows finds them, and the end of the socket ends it all. What the agent does not
+read is discarded rather than waited for, as Twilio does (warning 31930).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+from time import monotonic
+from typing import SupportsInt, cast
+
+from picows import (
+    WSCloseCode,
+    WSFrame,
+    WSListener,
+    WSMsgType,
+    WSProtocolError,
+    WSTransport,
+)
+
+from fakes.engine.wheel import wheel_here
+from fakes.twilio.media.stream import MediaStream
+from fakes.twilio.media.stream_core import (
+    CONGESTED_BYTES,
+    OVERFULL_BYTES,
+    PROTOCOL_ERRORS,
+    CloseSocket,
+    Settings,
+    StreamCore,
+    StreamState,
+)
+from fakes.twilio.media.swift_dial import dial
+from fakes.twilio.web.dial import CLOSE_SECONDS, MAX_MESSAGE, Reach
+from voiceutils.mulaw import FRAME_SECONDS
+
+__all__ = ["SwiftLine", "dial_line"]
+
+_TEXT, _BINARY = WSMsgType.TEXT, WSMsgType.BINARY
+_CONTINUATION, _CLOSE = WSMsgType.CONTINUATION, WSMsgType.CLOSE
+_CLOSE_WITHOUT_CODE = 1005
+_DROP = 1006
+_PROTOCOL_ERROR, _BAD_TEXT, _TOO_BIG = 1002, 1007, 1009
+
+
+async def dial_line(
+    url: str, reach: Reach, stream: StreamCore, settings: Settings
+) -> SwiftLine:
+    """Open a line; see :data:`fakes.twilio.media.line.DialLine`."""
+    line = SwiftLine(stream)
+    await dial(
+        url,
+        reach,
+        line,
+        handshake_timeout=settings.handshake_timeout,
+        pong=settings.pong,
+    )
+    return line
+
+
+class SwiftLine(WSListener):
+    """Runs a stream on a socket.
+
+    Args:
+        stream: the stream, not yet open.
+    """
+
+    def __init__(self, stream: StreamCore) -> None:
+        self._stream = stream
+        self._wheel = wheel_here()
+        # A talking stream has a frame every 20 ms; others say when they want a turn.
+        self._rides = isinstance(stream, MediaStream)
+        self._hears = stream.hear if isinstance(stream, MediaStream) else None
+        self._alarm = self._wheel.alarms.alarm(self._ring)
+        self._loop = asyncio.get_running_loop()
+        self._over: asyncio.Future[None] = self._loop.create_future()
+        self._transport: WSTransport | None = None
+        self._running = False
+        self._early: list[str | bytes] = []  # came before the stream was opened
+        self._fragments: list[bytes] = []
+        self._fragments_type = _TEXT
+        self._close_code: int | None = None  # of the agent
+        self._close_reason = ""
+        self._closing = False  # whether stop and close were ours
+        self._held = False  # half open
+        self._lost = False
+        self._timers: list[asyncio.TimerHandle] = []
+
+    async def run(self) -> None:
+        """Return when the stream has ended and the socket is closed."""
+        self._running = True
+        if self._rides:
+            self._stream.open(self._wheel.board(self) - FRAME_SECONDS)
+        else:
+            self._stream.open(monotonic())
+        try:
+            self._begin()
+            await self._over
+        finally:
+            self._wheel.alight(self)
+            self._alarm.cancel()
+            for timer in self._timers:
+                timer.cancel()
+            if self._transport is not None and not self._lost:
+                self._transport.disconnect(False)
+
+    def wake(self) -> None:
+        """Look at the stream soon; it was changed from outside."""
+        # Not at once: who changes it may be in the middle of its frame.
+        self._loop.call_soon(self._look)
+
+    def release(self) -> None:
+        """Let go of a socket that is held half open."""
+        if self._held:
+            self._finish()
+
+    def _begin(self) -> None:
+        self._look()
+        early, self._early = self._early, []
+        for message in early:
+            self._take(message)
+        if self._lost or self._close_code is not None:
+            self._tell_end()
+
+    def _finish(self) -> None:
+        if not self._over.done():
+            self._over.set_result(None)
+
+    # --- the stream has a turn ---------------------------------------------------
+
+    def turn(self) -> None:
+        """Send the frame that is due; called by the wheel."""
+        stream = self._stream
+        try:
+            stream.on_timer(monotonic())
+            for out in stream.take():
+                if out.__class__ is str and not stream.congested:
+                    self._transport.send(_TEXT, out)  # type: ignore[union-attr]
+                else:
+                    self._send(out)
+            if stream.state is not StreamState.OPEN:  # type: ignore[attr-defined]
+                self._look()
+        except Exception as error:  # a bug here must be seen by who awaits this call
+            self._fail(error)
+
+    def _ring(self, now: float) -> None:
+        self._look()
+
+    def _look(self) -> None:
+        """Do what is due, send what is there, and see when to look again."""
+        stream = self._stream
+        if self._over.done() or not self._running:
+            return
+        try:
+            stream.on_timer(monotonic())
+            while stream.has_output:
+                for out in stream.take():
+                    self._send(out)
+        except Exception as error:
+            self._fail(error)
+            return
+        if not stream.is_open:
+            self._wheel.alight(self)
+            if self._lost:
+                self._finish()
+        if not self._rides and (due := stream.next_timer()) is not None:
+            self._alarm.set(due)
+
+    def _fail(self, error: Exception) -> None:
+        self._wheel.alight(self)
+        if not self._over.done():
+            self._over.set_exception(error)
+
+    def _send(self, out: str | CloseSocket) -> None:
+        transport = self._transport
+        if transport is None or self._closing:
+            return
+        if isinstance(out, CloseSocket):
+            self._close(out, transport)
+        elif not self._stream.congested or (
+            transport.underlying_transport.get_write_buffer_size() < OVERFULL_BYTES
+        ):
+            transport.send(_TEXT, out)
+
+    # --- from the network --------------------------------------------------------
+
+    def on_ws_connected(self, transport: WSTransport) -> None:
+        """The handshake is done."""
+        self._transport = transport
+        under = transport.underlying_transport
+        under.set_write_buffer_limits(CONGESTED_BYTES, CONGESTED_BYTES)
+
+    def pause_writing(self) -> None:
+        """More is unsent than an agent that reads would leave."""
+        self._stream.congested = True
+
+    def resume_writing(self) -> None:
+        """The agent reads again."""
+        self._stream.congested = False
+
+    def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
+        """Take what came; picows answers pings itself."""
+        kind = frame.msg_type
+        if self._held:
+            return
+        if frame.rsv1 or frame.rsv2 or frame.rsv3:
+            raise WSProtocolError(_PROTOCOL_ERROR, "Reserved bits are set")
+        if kind == _TEXT and frame.fin and not self._fragments:
+            try:
+                text = frame.get_payload_as_utf8_text()
+            except UnicodeDecodeError as error:
+                raise WSProtocolError(_BAD_TEXT, "The text is not UTF-8") from error
+            if self._hears is not None and self._hears(text):
+                return
+            if self._running:
+                self._take(text)
+            else:
+                self._early.append(text)
+        elif kind == _CLOSE:
+            self._closed(transport, frame)
+        elif kind in (_TEXT, _BINARY, _CONTINUATION):
+            self._join(kind, frame)
+
+    def on_ws_disconnected(self, transport: WSTransport) -> None:
+        """The connection is gone."""
+        self._lost = True
+        if self._running:
+            self._tell_end()
+
+    def _take(self, message: str | bytes) -> None:
+        stream = self._stream
+        try:
+            stream.receive(message, monotonic())
+        except Exception as error:
+            self._fail(error)
+            return
+        if stream.has_output or not self._rides:
+            self._look()
+
+    def _join(self, kind: WSMsgType, frame: WSFrame) -> None:
+        if (kind == _CONTINUATION) != bool(self._fragments):
+            raise WSProtocolError(_PROTOCOL_ERROR, "Fragments out of order")
+        if kind != _CONTINUATION:
+            self._fragments_type = kind
+        self._fragments.append(frame.get_payload_as_bytes())
+        if sum(map(len, self._fragments)) > MAX_MESSAGE:
+            raise WSProtocolError(_TOO_BIG, "The message is too long")
+        if not frame.fin:
+            return
+        whole, self._fragments = b"".join(self._fragments), []
+        message: str | bytes = whole
+        if self._fragments_type == _TEXT:
+            try:
+                message = whole.decode()
+            except UnicodeDecodeError as error:
+                raise WSProtocolError(_BAD_TEXT, "The text is not UTF-8") from error
+        if self._running:
+            self._take(message)
+        else:
+            self._early.append(message)
+
+    # --- the end -----------------------------------------------------------------
+
+    def _closed(self, transport: WSTransport, frame: WSFrame) -> None:
+        """Answer the agent's close, unless it is an answer itself."""
+        if not transport.is_close_frame_sent:
+            self._close_code = _number_of(frame.get_close_code()) or _CLOSE_WITHOUT_CODE
+            self._close_reason = frame.get_close_reason() or ""
+            _send_close(transport, self._close_code)
+        transport.disconnect()
+        self._give_up_after(CLOSE_SECONDS)
+        if self._running:
+            self._tell_end()
+
+    def _tell_end(self) -> None:
+        """Tell the stream how the agent ended it; that is ignored when it is over."""
+        now, stream = monotonic(), self._stream
+        if self._close_code is not None:
+            stream.agent_closed(self._close_code, now, self._close_reason)
+        elif self._transport is not None:
+            handshake = self._transport.close_handshake
+            sent = None if handshake is None or self._closing else handshake.sent
+            if sent is not None and _number_of(sent.code) in PROTOCOL_ERRORS:
+                text = sent.reason or f"code {_number_of(sent.code)}"
+                stream.protocol_error(text, now)
+            else:
+                stream.agent_closed(_DROP, now)
+        self._look()
+
+    def _close(self, close: CloseSocket, transport: WSTransport) -> None:
+        self._closing = True
+        if close.silent:
+            self._held = True
+            self._wheel.alight(self)
+            transport.underlying_transport.pause_reading()
+        else:
+            later = self._loop.call_later(close.delay, self._close_now, close)
+            self._timers.append(later)
+
+    def _close_now(self, close: CloseSocket) -> None:
+        transport = self._transport
+        if transport is None or self._lost:
+            return
+        if close.reset:
+            end: socket.socket = transport.underlying_transport.get_extra_info("socket")
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        if close.reset or close.code == _DROP:
+            transport.disconnect(False)
+        else:
+            _send_close(transport, close.code)
+            self._give_up_after(CLOSE_SECONDS)
+
+    def _give_up_after(self, seconds: float) -> None:
+        if self._transport is not None:
+            drop = self._transport.disconnect
+            self._timers.append(self._loop.call_later(seconds, drop, False))
+
+
+def _send_close(transport: WSTransport, code: int) -> None:
+    if code == _CLOSE_WITHOUT_CODE:
+        transport.send(_CLOSE, b"")
+    else:
+        # Any number is taken, though only an enumeration is declared.
+        transport.send_close(cast(WSCloseCode, code))
+
+
+def _number_of(code: object) -> int:
+    return int(cast(SupportsInt, code))  # an int or an IntEnum, whatever is declared

@@ -1,0 +1,1 @@
+"""How applications are asked and reached: webhooks, signatures, sockets."""
