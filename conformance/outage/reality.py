@@ -29,8 +29,9 @@ __all__ = ["Comparison", "compare"]
 _TARGET = "/v1/listen?model=nova-3&encoding=mulaw&sample_rate=8000"
 _FOR_EVER = 1e9  # seconds that a call lasts: nobody new calls during a comparison
 _ATTEMPTS = 1000
-# Real sessions cannot all knock in the same instant: hundreds of handshakes take this
-# long. So each counts from its own first attempt, and the window ends that much early.
+# Real sessions cannot all knock in the same instant: a wave of hundreds of handshakes
+# takes seconds. So they begin one after the other over this time, each counts from its
+# own first attempt, and the window ends that much early.
 _GETTING_STARTED = 2.0
 SHIFT = 0.1  # seconds
 
@@ -129,8 +130,9 @@ class _Client:
         """Return when it knocked, since its first time."""
         return [began - self._began[0] for began in self._began]
 
-    async def run(self) -> None:
-        """Try until it is let in."""
+    async def run(self, after: float) -> None:
+        """Begin after some seconds; try until it is let in."""
+        await asyncio.sleep(after)
         backoff = self._policy.backoff
         await with_retry(
             self._attempt,
@@ -169,7 +171,10 @@ async def _on_sockets(
         over = asyncio.get_running_loop().call_later(outage, world.faults.reset)
         try:
             async with asyncio.timeout(outage + policy.backoff.max_delay + 30):
-                await asyncio.gather(*(client.run() for client in clients))
+                step = _GETTING_STARTED / sessions
+                await asyncio.gather(
+                    *(client.run(n * step) for n, client in enumerate(clients))
+                )
         finally:
             over.cancel()
     return clients
