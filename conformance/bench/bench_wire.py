@@ -105,7 +105,8 @@ def test_write_media_with_orjson(benchmark: BenchmarkFixture) -> None:
 
     def write() -> str:
         payload = b2a_base64(SILENCE_FRAME, newline=False).decode()
-        return orjson.dumps(_media(payload)).decode()
+        written: bytes = orjson.dumps(_media(payload))
+        return written.decode()
 
     assert benchmark(write) == encode(MEDIA)
 
