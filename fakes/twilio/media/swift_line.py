@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
+from contextlib import suppress
 from time import monotonic
 from typing import SupportsInt, cast
 
@@ -87,6 +88,7 @@ class SwiftLine(WSListener):
         self._closing = False  # whether stop and close were ours
         self._held = False  # half open
         self._lost = False
+        self._asking: asyncio.Task[None] | None = None
         self._timers: list[asyncio.TimerHandle] = []
 
     async def run(self) -> None:
@@ -227,6 +229,9 @@ class SwiftLine(WSListener):
     def on_ws_disconnected(self, transport: WSTransport) -> None:
         """The connection is gone."""
         self._lost = True
+        # What went wrong was told already; picows keeps it in a future, which would
+        # complain that nobody asked.
+        self._asking = asyncio.ensure_future(_ask(transport))
         if self._running:
             self._tell_end()
 
@@ -317,6 +322,11 @@ class SwiftLine(WSListener):
         if self._transport is not None:
             drop = self._transport.disconnect
             self._timers.append(self._loop.call_later(seconds, drop, False))
+
+
+async def _ask(transport: WSTransport) -> None:
+    with suppress(Exception):
+        await transport.wait_disconnected()
 
 
 def _send_close(transport: WSTransport, code: int) -> None:
