@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 from conformance._exchange import CLEAN
 from conformance._own_agent import Launch, launcher
 from fakes.addresses import USUAL_PORTS, Addresses
+from fakes.loopback import is_loopback
 from fakes.processes import AgentProcess, WorldProcess, running_world
-from fakes.twilio.twiml.address import is_loopback
 from voiceutils.errors import NotConnected
 
 __all__ = ["Agents", "Fakes", "start_agents", "start_fakes"]

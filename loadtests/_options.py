@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import ipaddress
 from argparse import Namespace
 from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
+from fakes.loopback import is_loopback
 from fakes.twilio.web.detours import read_detours
 from fakes.twilio.web.trust import trusting
 from loadtests._backoff import Policy, parse_policy
@@ -286,9 +286,4 @@ def check_agent(agent: str, *, allow_remote: bool, here: Container[str] = ()) ->
 
 def on_this_machine(host: str) -> bool:
     """Whether ``host`` can only mean this machine; names are not looked up."""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+    return host.endswith(".localhost") or is_loopback(host)

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
+from conformance._barge_in import LONG, expect_stopped
 from conformance._case import MUST, case
-from conformance._limits import BARGE_IN_LIMIT
 from conformance._line import Line, Unsupported
-from fakes.call_record import TurnRecord
 from fakes.faults import Nothing, Recite, Trickle
 from fakes.speech import REPLIES, sentences
 from fakes.twilio.caller.script import AwaitGreeting, HangUp, Say
-
-# The reply repeats it, so it is long enough to be interrupted anywhere.
-_LONG = "Please book a table for four on Friday evening at half past seven."
-
 
 _QUESTION = "What time is it?"
 
@@ -22,18 +17,6 @@ _QUESTION = "What time is it?"
 def _words_after_the_first_sentence(said: str) -> int:
     first, *rest = sentences(REPLIES[said])
     return len(" ".join(rest).split()) - len(first.split())
-
-
-def _expect_stopped(line: Line, turn: TurnRecord) -> None:
-    line.expect(
-        turn.barge_in, f"the agent is speaking when turn {turn.turn} begins", "silence"
-    )
-    line.expect(
-        turn.stopped_after is not None and turn.stopped_after <= BARGE_IN_LIMIT,
-        f"the old reply is heard for at most {BARGE_IN_LIMIT:g} s after the caller "
-        f"speaks up (turn {turn.turn})",
-        f"{turn.stopped_after:.2f} s" if turn.stopped_after is not None else "never",
-    )
 
 
 @case(
@@ -51,9 +34,9 @@ async def test_agent_stops_when_interrupted(line: Line) -> None:
     Because: Twilio has seconds of audio queued; only a clear stops it.
     """
     await line.talk(
-        AwaitGreeting(), Say(_LONG), Say(_QUESTION, barge_in_after=0.8), HangUp()
+        AwaitGreeting(), Say(LONG), Say(_QUESTION, barge_in_after=0.8), HangUp()
     )
-    _expect_stopped(line, line.expect_completed().turns[1])
+    expect_stopped(line, line.expect_completed().turns[1])
 
 
 @case(
@@ -73,9 +56,9 @@ async def test_agent_can_be_interrupted_when_all_is_sent(line: Line) -> None:
         it has sent its audio cannot be interrupted for most of the reply.
     """
     await line.talk(
-        AwaitGreeting(), Say(_LONG), Say(_QUESTION, barge_in_after=2.5), HangUp()
+        AwaitGreeting(), Say(LONG), Say(_QUESTION, barge_in_after=2.5), HangUp()
     )
-    _expect_stopped(line, line.expect_completed().turns[1])
+    expect_stopped(line, line.expect_completed().turns[1])
 
 
 @case(
@@ -95,14 +78,14 @@ async def test_second_interruption_works_too(line: Line) -> None:
     """
     await line.talk(
         AwaitGreeting(),
-        Say(_LONG),
-        Say(_LONG, barge_in_after=0.8),
+        Say(LONG),
+        Say(LONG, barge_in_after=0.8),
         Say(_QUESTION, barge_in_after=1.5),
         HangUp(),
     )
     record = line.expect_completed()
-    _expect_stopped(line, record.turns[1])
-    _expect_stopped(line, record.turns[2])
+    expect_stopped(line, record.turns[1])
+    expect_stopped(line, record.turns[2])
 
 
 @case(
@@ -163,8 +146,8 @@ async def test_greeting_can_be_interrupted(line: Line) -> None:
     Expect: what is heard of the greeting ends within 0.5 s of the first voiced frame.
     Because: the greeting is what callers interrupt most.
     """
-    await line.talk(AwaitGreeting(), Say(_LONG, barge_in_after=1.0), HangUp())
-    _expect_stopped(line, line.expect_completed().turns[0])
+    await line.talk(AwaitGreeting(), Say(LONG, barge_in_after=1.0), HangUp())
+    expect_stopped(line, line.expect_completed().turns[0])
 
 
 @case(
@@ -182,7 +165,7 @@ async def test_speech_request_ends_with_the_interruption(line: Line) -> None:
     Because: speech that nobody hears is paid for, and fills the connection limit.
     """
     await line.fault("speak_rest", Nothing(), *(Trickle(1.0),) * 6)
-    await line.fault("chat", Recite(f"Well {_LONG}"))
+    await line.fault("chat", Recite(f"Well {LONG}"))
     record = await line.talk(
         AwaitGreeting(), Say(_QUESTION), Say(_QUESTION, barge_in_after=0.8), HangUp()
     )

@@ -4,30 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from conformance._barge_in import LONG, expect_stopped
 from conformance._case import MUST, SHOULD, case
-from conformance._limits import BARGE_IN_LIMIT
 from conformance._line import Line
-from fakes.call_record import TurnRecord
 from fakes.faults import Nothing, Recite, Trickle
 from fakes.twilio.caller.script import AwaitGreeting, HangUp, Say, plain_words
 
-# The reply repeats it, so it is long enough to be interrupted anywhere.
-_LONG = "Please book a table for four on Friday evening at half past seven."
-
-
 _QUESTION = "What time is it?"
-
-
-def _expect_stopped(line: Line, turn: TurnRecord) -> None:
-    line.expect(
-        turn.barge_in, f"the agent is speaking when turn {turn.turn} begins", "silence"
-    )
-    line.expect(
-        turn.stopped_after is not None and turn.stopped_after <= BARGE_IN_LIMIT,
-        f"the old reply is heard for at most {BARGE_IN_LIMIT:g} s after the caller "
-        f"speaks up (turn {turn.turn})",
-        f"{turn.stopped_after:.2f} s" if turn.stopped_after is not None else "never",
-    )
 
 
 @case(
@@ -49,7 +32,7 @@ async def test_nothing_old_follows_a_clear(line: Line) -> None:
     async with line.tapped() as tap:
         await line.talk(
             AwaitGreeting(),
-            Say(_LONG),
+            Say(LONG),
             Say(_QUESTION, barge_in_after=0.8),
             HangUp(),
             address=tap.address,
@@ -130,7 +113,7 @@ async def test_late_marks_do_not_end_the_next_reply(line: Line) -> None:
     async with line.tapped(_LateMarks(2.5)) as tap:
         await line.talk(
             AwaitGreeting(),
-            Say(_LONG),
+            Say(LONG),
             Say(_QUESTION, barge_in_after=0.8),
             Say(_QUESTION, barge_in_after=1.2),
             HangUp(),
@@ -138,8 +121,8 @@ async def test_late_marks_do_not_end_the_next_reply(line: Line) -> None:
         )
     await line.attempts()
     record = line.expect_completed()
-    _expect_stopped(line, record.turns[1])
-    _expect_stopped(line, record.turns[2])
+    expect_stopped(line, record.turns[1])
+    expect_stopped(line, record.turns[2])
 
 
 @case(
@@ -189,8 +172,8 @@ async def test_one_clear_for_one_interruption(line: Line) -> None:
     async with line.tapped() as tap:
         await line.talk(
             AwaitGreeting(),
-            Say(_LONG),
-            Say(_LONG, barge_in_after=0.8),
+            Say(LONG),
+            Say(LONG, barge_in_after=0.8),
             Say(_QUESTION),
             HangUp(),
             address=tap.address,

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 from typing import Any
 
-from conformance.core._opening import opening
+from conformance.core._opening import opening, streamed
 from fakes.deepgram.flux.live import Flux, open_flux
 from fakes.deepgram.outbox import Outgoing, Said
 from fakes.deepgram.settings import DeepgramSettings
@@ -50,18 +49,5 @@ def events(items: list[Outgoing]) -> list[tuple[str, int, str]]:
 def stream(
     core: Flux, audio: bytes, sizes: list[int] | None = None, *, close: bool = True
 ) -> list[Outgoing]:
-    """Send audio as it would come from a phone, cut as told; return all answers."""
-    said = core.take()
-    cuts = itertools.cycle(sizes or [640])
-    at, now = 0, 0.0
-    while at < len(audio):
-        size = next(cuts)
-        now += size / 8000
-        core.receive(audio[at : at + size], now)
-        said += core.take()
-        at += size
-    if close:
-        core.receive('{"type":"CloseStream"}', now)
-        core.on_timer(now + 60)
-        said += core.take()
-    return said
+    """Send audio in messages of 80 ms, or cut as told; return all answers."""
+    return streamed(core, audio, sizes or [640], close=close)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 from typing import Any
 
 from hypothesis import strategies as st
 
-from conformance.core._opening import opening
+from conformance.core._opening import opening, streamed
 from fakes.deepgram.listen.live import Listening
 from fakes.deepgram.listen.query import ListenQuery
 from fakes.deepgram.outbox import Outgoing, Said
@@ -65,21 +64,8 @@ def words_of(result: dict[str, Any]) -> list[str]:
 def stream(
     core: Listening, audio: bytes, sizes: list[int] | None = None, *, close: bool = True
 ) -> list[Outgoing]:
-    """Send audio as it would come from a phone, cut as told; return all answers."""
-    said: list[Outgoing] = []
-    cuts = itertools.cycle(sizes or [800])
-    at, now = 0, 0.0
-    while at < len(audio):
-        size = next(cuts)
-        now += size / 8000
-        core.receive(audio[at : at + size], now)
-        said += core.take()
-        at += size
-    if close:
-        core.receive('{"type":"CloseStream"}', now)
-        core.on_timer(now + 60)
-        said += core.take()
-    return said
+    """Send audio in messages of 100 ms, or cut as told; return all answers."""
+    return streamed(core, audio, sizes or [800], close=close)
 
 
 chunkings = st.lists(st.integers(1, 2000), min_size=1, max_size=12)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import itertools
 
 from fakes.deepgram.listen.query import Pairs
+from fakes.deepgram.outbox import Outgoing
 from fakes.deepgram.settings import DeepgramSettings
-from fakes.deepgram.surface import Opening
+from fakes.deepgram.surface import Core, Opening
 from fakes.faults import Fault, Nothing
 
-__all__ = ["opening"]
+__all__ = ["opening", "streamed"]
 
 
 def opening(
@@ -28,3 +29,23 @@ def opening(
         new_number=itertools.count(1).__next__,
         fault=fault or Nothing(),
     )
+
+
+def streamed(
+    core: Core, audio: bytes, sizes: list[int], *, close: bool
+) -> list[Outgoing]:
+    """Send mu-law as it would come from a phone, cut as told; return all answers."""
+    said = core.take()
+    cuts = itertools.cycle(sizes)
+    at, now = 0, 0.0
+    while at < len(audio):
+        size = next(cuts)
+        now += size / 8000
+        core.receive(audio[at : at + size], now)
+        said += core.take()
+        at += size
+    if close:
+        core.receive('{"type":"CloseStream"}', now)
+        core.on_timer(now + 60)
+        said += core.take()
+    return said

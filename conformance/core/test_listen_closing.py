@@ -17,7 +17,7 @@ from conformance.core._listening import (
     stream,
     words_of,
 )
-from fakes.deepgram.outbox import Ended
+from fakes.deepgram.outbox import Ended, Said
 from fakes.deepgram.settings import DeepgramSettings
 from voiceutils.mulaw import SILENCE_FRAME
 
@@ -145,3 +145,12 @@ def test_unparsable_text_is_a_schema_error(text: str) -> None:
     assert (error["type"], error["variant"]) == ("Error", "SchemaError")
     assert error["message"] == text
     assert not core.ended
+
+
+def test_what_was_taken_belongs_to_the_taker() -> None:
+    """A driver that goes on with the list it got sends nothing twice."""
+    core = listening()
+    taken = core.take()
+    taken.append(Said("of the driver's own"))
+
+    assert core.take() == []

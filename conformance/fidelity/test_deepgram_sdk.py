@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
-import httpx
 import pytest
 import websockets
 from deepgram import AsyncDeepgramClient, DeepgramClient
@@ -18,7 +16,7 @@ from conformance.fidelity._sdk import environment
 from conformance.fidelity._sdk_types import problems
 from fakes.fault_rules import Rule
 from fakes.faults import Close, Refuse, Reset
-from fakes.world import DeepgramSettings, World, WorldProcess
+from fakes.world import World, WorldProcess
 from voiceutils.mulaw import SILENCE_FRAME
 
 # The SDK imports names that websockets has deprecated; not ours to change.
@@ -28,37 +26,6 @@ pytestmark = [
         r"ignore:websockets\..* is deprecated:DeprecationWarning"
     ),
 ]
-
-
-@pytest.fixture(scope="module")
-def world_process() -> Iterator[WorldProcess]:
-    """Fakes in another process, as a sync client needs them."""
-    with WorldProcess(options=["--listen-pace=0", "--accept-key=good"]) as running:
-        yield running
-
-
-@pytest.fixture
-def sync_client(world_process: WorldProcess) -> Iterator[DeepgramClient]:
-    """The sync SDK, with an HTTP client that is closed at the end."""
-    where = environment(world_process.addresses)
-    with httpx.Client() as http:
-        yield DeepgramClient(api_key="good", environment=where, httpx_client=http)
-
-
-@pytest.fixture
-async def world() -> AsyncIterator[World]:
-    """Fakes in this loop."""
-    settings = DeepgramSettings(listen_pace=0, recogniser_delay=0.02)
-    async with World(deepgram=settings) as running:
-        yield running
-
-
-@pytest.fixture
-async def client(world: World) -> AsyncIterator[AsyncDeepgramClient]:
-    """The async SDK, with an HTTP client that is closed at the end."""
-    where = environment(world.addresses)
-    async with httpx.AsyncClient() as http:
-        yield AsyncDeepgramClient(api_key="k", environment=where, httpx_client=http)
 
 
 def transcript_of(messages: list[Any]) -> str:

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
-import httpx
 import pytest
 from deepgram import AsyncDeepgramClient, DeepgramClient
 from deepgram.core.api_error import ApiError
 
-from conformance.fidelity._sdk import environment
 from fakes.fault_rules import Rule
 from fakes.faults import EmptyAudio
 from fakes.speech import CodedFrame, FrameReader, WordsHeard
-from fakes.world import DeepgramSettings, World, WorldProcess
+from fakes.world import World
 
 pytestmark = [
     pytest.mark.judged("Deepgram: streaming speech, /v1/speak", by="deepgram-sdk 7"),
@@ -41,37 +38,6 @@ def words_in(audio: bytes) -> str:
     """Return the words that speech from the fake carries."""
     found = FrameReader().feed(audio)
     return WordsHeard([x.code for x in found if isinstance(x, CodedFrame)]).text()
-
-
-@pytest.fixture(scope="module")
-def world_process() -> Iterator[WorldProcess]:
-    """Fakes in another process, as a sync client needs them."""
-    with WorldProcess(options=["--listen-pace=0", "--accept-key=good"]) as running:
-        yield running
-
-
-@pytest.fixture
-def sync_client(world_process: WorldProcess) -> Iterator[DeepgramClient]:
-    """The sync SDK, with an HTTP client that is closed at the end."""
-    where = environment(world_process.addresses)
-    with httpx.Client() as http:
-        yield DeepgramClient(api_key="good", environment=where, httpx_client=http)
-
-
-@pytest.fixture
-async def world() -> AsyncIterator[World]:
-    """Fakes in this loop."""
-    settings = DeepgramSettings(listen_pace=0, recogniser_delay=0.02)
-    async with World(deepgram=settings) as running:
-        yield running
-
-
-@pytest.fixture
-async def client(world: World) -> AsyncIterator[AsyncDeepgramClient]:
-    """The async SDK, with an HTTP client that is closed at the end."""
-    where = environment(world.addresses)
-    async with httpx.AsyncClient() as http:
-        yield AsyncDeepgramClient(api_key="k", environment=where, httpx_client=http)
 
 
 async def test_async_speech_by_request(

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from fakes.deepgram.settings import DeepgramSettings
-from fakes.twilio.twiml import is_loopback
+from fakes.loopback import is_loopback
 
 __all__ = ["deliver", "may_be_reached"]
 

@@ -100,9 +100,7 @@ class Outbox:
 
     def take(self) -> list[Outgoing]:
         """Return what was let go since the last time."""
-        ready = self._ready
-        if ready:
-            self._ready = []
+        ready, self._ready = self._ready, []
         return ready
 
     @property

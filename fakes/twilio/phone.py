@@ -17,6 +17,7 @@ from xml.sax.saxutils import quoteattr
 import msgspec
 
 from fakes.call_record import ENDED_BY_TESTER, CallRecord
+from fakes.loopback import is_loopback
 from fakes.twilio.caller.caller import PATIENCE, Caller
 from fakes.twilio.caller.script import (
     AwaitGreeting,
@@ -36,7 +37,6 @@ from fakes.twilio.leg.leg_call import LegCall
 from fakes.twilio.media.call_streams import CallStreams
 from fakes.twilio.media.recording import Recording
 from fakes.twilio.media.stream_core import Settings, StreamState
-from fakes.twilio.twiml.address import is_loopback
 from fakes.twilio.web.credentials import credentials_of
 from fakes.twilio.web.dial import CallFailed, Reach, stream_of_socket_url
 from fakes.twilio.web.trust import trusting

@@ -59,9 +59,7 @@ class Hearing:
 
     def take_codes(self) -> list[FrameCode]:
         """Return the codes of the frames that arrived since the last time."""
-        codes = self._codes
-        if codes:
-            self._codes = []
+        codes, self._codes = self._codes, []
         return codes
 
     def hear_frame(self, audio: bytes) -> Moment | None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Any, SupportsInt, cast
+from typing import Any, cast
 
 from aiohttp import web
 from picows import (
@@ -19,7 +19,6 @@ from picows import (
     WSFrame,
     WSListener,
     WSMsgType,
-    WSProtocolError,
     WSTransport,
     WSUpgradeResponse,
     WSUpgradeResponseWithListener,
@@ -34,6 +33,7 @@ from fakes.deepgram.sockets.conversation import (
     Conversation,
 )
 from fakes.deepgram.sockets.pace import PacedWriter, SlowReading, frame_of
+from fakes.websocket_frames import Fragments, check_reserved_bits, number_of
 
 __all__ = ["converse"]
 
@@ -41,7 +41,6 @@ _READ_BUFFER = 4096  # grows when needed; most messages are 20 or 100 ms of audi
 _TEXT, _BINARY = WSMsgType.TEXT, WSMsgType.BINARY
 _CONTINUATION, _CLOSE = WSMsgType.CONTINUATION, WSMsgType.CLOSE
 _PING, _PONG = WSMsgType.PING, WSMsgType.PONG
-_PROTOCOL_ERROR, _BAD_TEXT, _TOO_BIG = 1002, 1007, 1009
 
 
 async def converse(
@@ -124,10 +123,6 @@ def _feed(protocol: Any, received: bytes) -> None:
         received = received[size:]
 
 
-def _number_of(code: object) -> int:
-    return int(cast(SupportsInt, code))  # an int or an IntEnum, whatever is declared
-
-
 class _SwiftSocket(WSListener):
     """Carries a conversation; joins fragments and checks what picows does not."""
 
@@ -137,8 +132,7 @@ class _SwiftSocket(WSListener):
         self._keeps_up = True
         self._conversation = conversation
         self._transport: WSTransport | None = None
-        self._fragments: list[bytes] = []
-        self._fragments_type = _BINARY
+        self._fragments = Fragments(LARGEST_MESSAGE)
         self._closing = False
         self._deadline: asyncio.TimerHandle | None = None
         self._slow: SlowReading | None = None
@@ -154,8 +148,7 @@ class _SwiftSocket(WSListener):
         kind = frame.msg_type
         if self._slow is not None:
             self._slow.read(frame.payload_size)
-        if frame.rsv1 or frame.rsv2 or frame.rsv3:
-            raise WSProtocolError(_PROTOCOL_ERROR, "Reserved bits are set")
+        check_reserved_bits(frame)
         if kind == _BINARY and frame.fin and not self._fragments and not self._closing:
             self._conversation.receive(frame.get_payload_as_bytes())
         elif kind == _CLOSE:
@@ -168,7 +161,7 @@ class _SwiftSocket(WSListener):
         elif kind == _PONG:
             self._conversation.pinged()
         elif kind in (_TEXT, _BINARY, _CONTINUATION):
-            self._join(kind, frame)
+            self._join(frame)
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
         if self._deadline is not None:
@@ -178,7 +171,7 @@ class _SwiftSocket(WSListener):
                 pacing.stop()
         handshake = transport.close_handshake
         if self.code is None and handshake is not None and handshake.sent is not None:
-            self.code = _number_of(
+            self.code = number_of(
                 handshake.sent.code
             )  # closed for a breach of protocol
         self._conversation.end(self.code)
@@ -192,28 +185,13 @@ class _SwiftSocket(WSListener):
         self._keeps_up = True
         self._conversation.resume()
 
-    def _join(self, kind: WSMsgType, frame: WSFrame) -> None:
-        if (kind == _CONTINUATION) != bool(self._fragments):
-            raise WSProtocolError(_PROTOCOL_ERROR, "Fragments out of order")
-        if kind != _CONTINUATION:
-            self._fragments_type = kind
-        self._fragments.append(frame.get_payload_as_bytes())
-        if sum(map(len, self._fragments)) > LARGEST_MESSAGE:
-            raise WSProtocolError(_TOO_BIG, "The message is too long")
-        if not frame.fin:
-            return
-        message, self._fragments = b"".join(self._fragments), []
-        if self._fragments_type == _BINARY:
+    def _join(self, frame: WSFrame) -> None:
+        message = self._fragments.join(frame)
+        if message is not None:
             self._conversation.receive(message)
-            return
-        try:
-            text = message.decode()
-        except UnicodeDecodeError as error:
-            raise WSProtocolError(_BAD_TEXT, "The text is not UTF-8") from error
-        self._conversation.receive(text)
 
     def _answer_close(self, transport: WSTransport, frame: WSFrame) -> None:
-        code = _number_of(frame.get_close_code()) or NO_CODE
+        code = number_of(frame.get_close_code()) or NO_CODE
         if self.code is None:
             self.code = code
         if not self._closing:

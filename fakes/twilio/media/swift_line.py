@@ -12,14 +12,13 @@ import socket
 import struct
 from contextlib import suppress
 from time import monotonic
-from typing import SupportsInt, cast
+from typing import cast
 
 from picows import (
     WSCloseCode,
     WSFrame,
     WSListener,
     WSMsgType,
-    WSProtocolError,
     WSTransport,
 )
 
@@ -36,6 +35,12 @@ from fakes.twilio.media.stream_core import (
 )
 from fakes.twilio.media.swift_dial import dial
 from fakes.twilio.web.dial import CLOSE_SECONDS, MAX_MESSAGE, Reach
+from fakes.websocket_frames import (
+    Fragments,
+    check_reserved_bits,
+    number_of,
+    text_of,
+)
 from voiceutils.mulaw import FRAME_SECONDS
 
 __all__ = ["SwiftLine", "dial_line"]
@@ -44,7 +49,6 @@ _TEXT, _BINARY = WSMsgType.TEXT, WSMsgType.BINARY
 _CONTINUATION, _CLOSE = WSMsgType.CONTINUATION, WSMsgType.CLOSE
 _CLOSE_WITHOUT_CODE = 1005
 _DROP = 1006
-_PROTOCOL_ERROR, _BAD_TEXT, _TOO_BIG = 1002, 1007, 1009
 
 
 async def dial_line(
@@ -81,8 +85,7 @@ class SwiftLine(WSListener):
         self._transport: WSTransport | None = None
         self._running = False
         self._early: list[str | bytes] = []  # came before the stream was opened
-        self._fragments: list[bytes] = []
-        self._fragments_type = _TEXT
+        self._fragments = Fragments(MAX_MESSAGE)
         self._close_code: int | None = None  # of the agent
         self._close_reason = ""
         self._closing = False  # whether stop and close were ours
@@ -208,13 +211,9 @@ class SwiftLine(WSListener):
         kind = frame.msg_type
         if self._held:
             return
-        if frame.rsv1 or frame.rsv2 or frame.rsv3:
-            raise WSProtocolError(_PROTOCOL_ERROR, "Reserved bits are set")
+        check_reserved_bits(frame)
         if kind == _TEXT and frame.fin and not self._fragments:
-            try:
-                text = frame.get_payload_as_utf8_text()
-            except UnicodeDecodeError as error:
-                raise WSProtocolError(_BAD_TEXT, "The text is not UTF-8") from error
+            text = text_of(frame.get_payload_as_bytes())
             if self._hears is not None and self._hears(text):
                 return
             if self._running:
@@ -224,7 +223,7 @@ class SwiftLine(WSListener):
         elif kind == _CLOSE:
             self._closed(transport, frame)
         elif kind in (_TEXT, _BINARY, _CONTINUATION):
-            self._join(kind, frame)
+            self._join(frame)
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
         """The connection is gone."""
@@ -245,23 +244,10 @@ class SwiftLine(WSListener):
         if stream.has_output or not self._rides:
             self._look()
 
-    def _join(self, kind: WSMsgType, frame: WSFrame) -> None:
-        if (kind == _CONTINUATION) != bool(self._fragments):
-            raise WSProtocolError(_PROTOCOL_ERROR, "Fragments out of order")
-        if kind != _CONTINUATION:
-            self._fragments_type = kind
-        self._fragments.append(frame.get_payload_as_bytes())
-        if sum(map(len, self._fragments)) > MAX_MESSAGE:
-            raise WSProtocolError(_TOO_BIG, "The message is too long")
-        if not frame.fin:
+    def _join(self, frame: WSFrame) -> None:
+        message = self._fragments.join(frame)
+        if message is None:
             return
-        whole, self._fragments = b"".join(self._fragments), []
-        message: str | bytes = whole
-        if self._fragments_type == _TEXT:
-            try:
-                message = whole.decode()
-            except UnicodeDecodeError as error:
-                raise WSProtocolError(_BAD_TEXT, "The text is not UTF-8") from error
         if self._running:
             self._take(message)
         else:
@@ -272,7 +258,7 @@ class SwiftLine(WSListener):
     def _closed(self, transport: WSTransport, frame: WSFrame) -> None:
         """Answer the agent's close, unless it is an answer itself."""
         if not transport.is_close_frame_sent:
-            self._close_code = _number_of(frame.get_close_code()) or _CLOSE_WITHOUT_CODE
+            self._close_code = number_of(frame.get_close_code()) or _CLOSE_WITHOUT_CODE
             self._close_reason = frame.get_close_reason() or ""
             _send_close(transport, self._close_code)
         transport.disconnect()
@@ -288,8 +274,8 @@ class SwiftLine(WSListener):
         elif self._transport is not None:
             handshake = self._transport.close_handshake
             sent = None if handshake is None or self._closing else handshake.sent
-            if sent is not None and _number_of(sent.code) in PROTOCOL_ERRORS:
-                text = sent.reason or f"code {_number_of(sent.code)}"
+            if sent is not None and number_of(sent.code) in PROTOCOL_ERRORS:
+                text = sent.reason or f"code {number_of(sent.code)}"
                 stream.protocol_error(text, now)
             else:
                 stream.agent_closed(_DROP, now)
@@ -335,7 +321,3 @@ def _send_close(transport: WSTransport, code: int) -> None:
     else:
         # Any number is taken, though only an enumeration is declared.
         transport.send_close(cast(WSCloseCode, code))
-
-
-def _number_of(code: object) -> int:
-    return int(cast(SupportsInt, code))  # an int or an IntEnum, whatever is declared

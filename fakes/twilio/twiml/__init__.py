@@ -1,6 +1,6 @@
 """TwiML: documents, their vocabulary, and the addresses in them."""
 
-from fakes.twilio.twiml.address import Warned, is_loopback, media_address, page_address
+from fakes.twilio.twiml.address import Warned, media_address, page_address
 from fakes.twilio.twiml.document import (
     MAX_BYTES,
     Document,
@@ -17,7 +17,6 @@ __all__ = [
     "StreamOrder",
     "TwimlError",
     "Warned",
-    "is_loopback",
     "media_address",
     "page_address",
     "read_document",

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import ipaddress
 from typing import NamedTuple
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
+from fakes.loopback import is_loopback
 from fakes.twilio.twiml.document import TwimlError
 
-__all__ = ["Warned", "is_loopback", "media_address", "page_address"]
+__all__ = ["Warned", "media_address", "page_address"]
 
 _LONGEST = 4000  # characters
 
@@ -70,16 +70,6 @@ def media_address(
         )
         warnings.append(Warned("31920", text))
     return urlunsplit(parts._replace(query="", fragment=""))
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether a host name can only mean this machine."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _absolute(url: str, document_url: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
-from fakes.twilio.twiml.address import is_loopback
+from fakes.loopback import is_loopback
 from voiceutils.errors import SettingError
 
 __all__ = ["read_detours"]

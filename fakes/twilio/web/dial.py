@@ -18,6 +18,7 @@ from websockets.exceptions import InvalidHandshake, InvalidMessage, InvalidStatu
 from websockets.frames import Frame, Opcode
 from websockets.protocol import Protocol
 
+from fakes.loopback import is_loopback
 from fakes.twilio.twiml import (
     StreamOrder,
     TwimlError,
@@ -25,7 +26,6 @@ from fakes.twilio.twiml import (
     media_address,
     read_twiml,
 )
-from fakes.twilio.twiml.address import is_loopback
 from fakes.twilio.web.call_failed import CallFailed
 from fakes.twilio.web.fetching import fetch, reason_of
 from fakes.twilio.web.signature import HEADER, sign

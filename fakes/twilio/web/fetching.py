@@ -19,7 +19,8 @@ from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
 
 import httpx
 
-from fakes.twilio.twiml import MAX_BYTES, is_loopback
+from fakes.loopback import is_loopback
+from fakes.twilio.twiml import MAX_BYTES
 from fakes.twilio.web.call_failed import CallFailed
 from fakes.twilio.web.cookies import Cookies
 from fakes.twilio.web.fetch_failures import TroubleError, explained, reason_of, shown
