@@ -10,6 +10,9 @@
     GET  /__fakes/ledger
     GET  /__fakes/ledger/calls/{call}     404 when nothing of that caller was heard
     GET  /__fakes/ledger/groups/{group}
+    GET  /__fakes/evidence/{call}         all that belongs to one call, by the code in
+                                          its audio; ?group=, ?utterances=1,2, ?since=,
+                                          ?until=
     GET  /__fakes/ledger.jsonl            a line for each attempt; ?group= for one group
     GET  /__fakes/verdict                 what the clients did wrong; ?group= as one
                                           client; limits such as ?least_wait=0.5
@@ -28,6 +31,7 @@ from aiohttp import web
 
 from fakes.addresses import Addresses
 from fakes.client_verdict import Limits, judge_clients
+from fakes.evidence.call_evidence import evidence_of
 from fakes.fault_desk import FaultDesk
 from fakes.fault_rules import decode_rule
 from fakes.fault_scripts import SCRIPTS
@@ -44,6 +48,15 @@ _LONGEST_NUMBER = 20  # digits; Python refuses to read very long numbers
 
 class _Limits(Limits, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The limits of a verdict as a query gives them."""
+
+
+class _Asked(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """What a query for evidence may say."""
+
+    group: str = ""
+    utterances: str = ""
+    since: float = 0.0
+    until: float = float("inf")
 
 
 class ControlServer:
@@ -70,6 +83,7 @@ class ControlServer:
         app.router.add_get("/__fakes/ledger", self._whole)
         app.router.add_get("/__fakes/ledger/calls/{call:[0-9]+}", self._call)
         app.router.add_get("/__fakes/ledger/groups/{group:.*}", self._group)
+        app.router.add_get("/__fakes/evidence/{call:[0-9]+}", self._evidence)
         app.router.add_get("/__fakes/health", self._health)
         app.router.add_post("/__fakes/reset", self._reset)
         return app
@@ -129,6 +143,22 @@ class ControlServer:
         if heard is None:
             return _json({"error": f"nothing was heard of call {number}"}, 404)
         return _json(heard)
+
+    async def _evidence(self, request: web.Request) -> web.Response:
+        try:
+            asked = msgspec.convert(dict(request.query), _Asked, strict=False)
+            numbers = [int(part) for part in asked.utterances.split(",") if part]
+        except (msgspec.ValidationError, ValueError) as error:
+            raise SettingError(f"bad question for evidence: {error}") from error
+        found = evidence_of(
+            self._ledger,
+            int(request.match_info["call"][:_LONGEST_NUMBER]),
+            group=asked.group,
+            utterances=numbers,
+            since=asked.since,
+            until=asked.until,
+        )
+        return _json(found)
 
     async def _group(self, request: web.Request) -> web.Response:
         name = request.match_info["group"]

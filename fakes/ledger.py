@@ -238,6 +238,16 @@ class Ledger:
         self._catch_up()
         return list(self._attempts.values())
 
+    def between(self, since: float, until: float) -> list[Attempt]:
+        """Return what reached the door in that time, newest first."""
+        found: list[Attempt] = []
+        for attempt in reversed(self._attempts.values()):
+            if attempt.at < since:
+                break
+            if attempt.at <= until:
+                found.append(attempt)
+        return found
+
     @property
     def calls(self) -> list[CallHeard]:
         """Every caller heard, by number."""

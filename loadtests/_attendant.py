@@ -22,6 +22,7 @@ from fakes.call_record import CallRecord, encode_record
 from loadtests._arrivals import DueCalls, arrivals, holding_time, share_of
 from loadtests._conversations import deadline_of, script_of
 from loadtests._cost import GENERATOR, Meter
+from loadtests._evidence import Evidence
 from loadtests._lines import EngineFull, Lines, Numbers, settle
 from loadtests._options import LoadOptions
 from loadtests._profiles import Profile
@@ -48,6 +49,7 @@ class Attendant:
         trouble: says why the run cannot go on, empty while it can.
         request: Locust's event for a figure.
         sides: processes of which to measure the cost, by side, beside the generator's.
+        evidence: keeps the calls, if anybody wants them.
     """
 
     def __init__(
@@ -59,7 +61,9 @@ class Attendant:
         trouble: Callable[[], str],
         request: Any,
         sides: dict[str, tuple[int, ...]],
+        evidence: Evidence | None = None,
     ) -> None:
+        self._evidence = evidence
         self.lines = lines
         self._numbers = numbers
         self._options = options
@@ -176,13 +180,16 @@ class Attendant:
         if board is None:
             return
         waited = self._waited.pop(record.call, 0.0)
-        tally = settle(record, self._numbers, waited)
+        settled = settle(record, self._numbers, waited)
+        tally = settled.tally
         dialling = tally.histograms["dialling"].max
         if self._due is not None and dialling is not None:
             tally.counts["placed_late"] = int(dialling > self._traffic.late_by)
         board.add(tally)
         if self._options.record_calls:
             _append(self._options.record_calls, encode_record(record))
+        if self._evidence is not None:
+            self._evidence.keep(settled)
         fire_figures(self._request, record)
 
     def _ring(self, board: Switchboard, due: DueCalls) -> None:

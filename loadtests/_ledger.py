@@ -7,11 +7,13 @@ import urllib.error
 import urllib.request
 from collections.abc import Sequence
 from http.client import HTTPException
-from typing import TypeVar
+from urllib.parse import urlencode
 
 import msgspec
 
-from fakes.ledger import Attempt, CallHeard
+from fakes.call_record import CallRecord
+from fakes.evidence.call_evidence import CallEvidence
+from fakes.ledger import Attempt
 from loadtests._backoff import AttemptSeen
 from voiceutils.errors import VoiceError
 
@@ -23,20 +25,6 @@ DEADLINE = 5.0
 _opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
-T = TypeVar("T")
-
-
-class _Group(msgspec.Struct):
-    attempts: list[Attempt]
-
-
-def _read(data: bytes, kind: type[T]) -> T:
-    try:
-        return msgspec.json.decode(data, type=kind)
-    except msgspec.DecodeError as error:
-        raise VoiceError(f"the ledger does not read: {error}") from error
-
-
 class Ledger:
     """The ledger behind the control address ``control``.
 
@@ -46,24 +34,21 @@ class Ledger:
     def __init__(self, control: str) -> None:
         self.control = control.rstrip("/")
 
-    def call_heard(self, call: int) -> CallHeard:
-        """What the recogniser received of ``call``; no turns when it saw none."""
+    def evidence(self, record: CallRecord) -> CallEvidence:
+        """What the providers know of a call that is over."""
+        query = urlencode(
+            {
+                "group": record.call_sid,
+                "utterances": ",".join(str(u.utterance) for u in record.utterances),
+                "since": record.placed_at,
+                "until": record.placed_at + record.duration,
+            }
+        )
+        data = self._fetch(f"/__fakes/evidence/{record.call}?{query}")
         try:
-            data = self._fetch(f"/__fakes/ledger/calls/{call}")
-        except _NotFoundError:
-            return CallHeard(call, [], [])
-        return _read(data, CallHeard)
-
-    def attempts(self, group: str) -> list[Attempt]:
-        """The attempts of ``group`` (a call's SID) at the recogniser's door."""
-        try:
-            data = self._fetch(f"/__fakes/ledger/groups/{group}")
-        except _NotFoundError:
-            return []
-        group_seen = _read(data, _Group)
-        return [
-            attempt for attempt in group_seen.attempts if attempt.surface == "listen"
-        ]
+            return msgspec.json.decode(data, type=CallEvidence)
+        except msgspec.DecodeError as error:
+            raise VoiceError(f"the ledger does not read: {error}") from error
 
     def refuse_some(self, share: float, seed: int) -> None:
         """Refuse the first two attempts of a seeded ``share`` of calls with 503."""
@@ -88,16 +73,10 @@ class Ledger:
                 data: bytes = answer.read()
                 return data
         except urllib.error.HTTPError as error:
-            if error.code == 404:
-                raise _NotFoundError(path) from None
             said = error.read(200).decode("ascii", "replace")
             raise VoiceError(f"the fakes refused {path}: {error.code} {said}") from None
         except (OSError, HTTPException) as error:
             raise VoiceError(f"the fakes do not answer {path}: {error}") from None
-
-
-class _NotFoundError(VoiceError):
-    pass
 
 
 def at_the_door(attempts: Sequence[Attempt]) -> list[AttemptSeen]:

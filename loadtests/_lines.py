@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
+from pathlib import Path
 from types import TracebackType
+from typing import NamedTuple
 
 import gevent
 import msgspec
@@ -13,20 +15,32 @@ from gevent.pool import Pool
 
 from fakes.call_record import CallRecord
 from fakes.engine.link import EngineProcess
+from fakes.evidence.call_evidence import CallEvidence
+from fakes.evidence.waterfall import TurnParts, waterfall
 from fakes.twilio.caller.conversation_file import WrittenConversation
 from fakes.twilio.caller.script import Conversation
 from fakes.twilio.phone import CallOrder
 from loadtests._backoff import Policy, judge_attempts
 from loadtests._ledger import Ledger, at_the_door
+from loadtests._parts import count_parts
 from loadtests._tally import Tally, tally_call
 from voiceutils.errors import VoiceError
 
-__all__ = ["MOST_CALLS", "EngineFull", "Lines", "Numbers", "settle"]
+__all__ = [
+    "MOST_CALLS",
+    "EngineFull",
+    "Lines",
+    "Numbers",
+    "Settled",
+    "recording_of",
+    "settle",
+]
 
 MOST_CALLS = 1000
 """Calls that one engine holds at once: what a processor can pace."""
 
 HANG_UP_WITHIN = 6.0
+RECORDED_AT_ONCE = 50  # calls; a recording takes 16 KB a second until it is written
 SETTLING_AT_ONCE = 16
 
 # A call may take that long; a turn with its reply lasts five to eight seconds.
@@ -48,6 +62,8 @@ class Lines:
         connect: likewise.
         authority: likewise.
         seed: decides the calls' SIDs, and with them who meets which fault.
+        recordings: folder for stereo recordings, of at most `RECORDED_AT_ONCE` calls
+            at a time; None records nothing.
 
     Attributes:
         closing: whether the run is over; no call is placed any more.
@@ -63,6 +79,7 @@ class Lines:
         connect: Mapping[str, str] | None = None,
         authority: str = "",
         seed: int = 0,
+        recordings: Path | None = None,
     ) -> None:
         self.agent = agent
         self.closing = False
@@ -70,6 +87,7 @@ class Lines:
         self._connect = dict(connect or {})
         self._authority = authority
         self._seed = seed
+        self._recordings = recordings
         self._on_record = on_record
         self.up = 0
         self._pool = Pool(SETTLING_AT_ONCE)
@@ -129,10 +147,16 @@ class Lines:
             holding_time=holding,
             seed=self._seed,
             call_sid=sid_of(call, self._seed),
+            record_to=self._recording(call),
         )
         number = self._engine.dial(order)
         self.up += 1
         return self._engine.wait(number)
+
+    def _recording(self, call: int) -> str:
+        if self._recordings is None or self.up >= RECORDED_AT_ONCE:
+            return ""
+        return str(self._recordings / recording_of(call))
 
     def hang_up_all(self) -> None:
         """End all calls and wait until their records have been handed on."""
@@ -167,6 +191,11 @@ class Lines:
             self._pool.start(gevent.Greenlet(self._on_record, record))
 
 
+def recording_of(call: int) -> str:
+    """The file name of a call's recording."""
+    return f"call-{call}.wav"
+
+
 def sid_of(call: int, seed: int) -> str:
     """The SID of a call: the same in every run with this seed, unlike any other."""
     return "CA" + blake2b(f"{seed}:{call}".encode(), digest_size=16).hexdigest()
@@ -192,19 +221,35 @@ class Numbers(msgspec.Struct, frozen=True):
     run_seconds: float = 3600.0
 
 
-def settle(record: CallRecord, numbers: Numbers, waited: float = 0.0) -> Tally:
-    """The tally of a call, with what the fakes know of it if they still answer.
+class Settled(NamedTuple):
+    """A call that is over, and what became of it.
+
+    Attributes:
+        evidence: of the providers; None when the fakes do not answer.
+        waterfall: the parts of its turn gaps, as far as they were seen.
+    """
+
+    record: CallRecord
+    tally: Tally
+    evidence: CallEvidence | None = None
+    waterfall: Sequence[TurnParts] = ()
+
+
+def settle(record: CallRecord, numbers: Numbers, waited: float = 0.0) -> Settled:
+    """Count a call, with what the fakes know of it if they still answer.
 
     Args:
         record: of the call.
         numbers: where to ask.
         waited: seconds that the call waited for a free phone, which is not dialling.
     """
-    ledger = Ledger(numbers.control)
     try:
-        heard = ledger.call_heard(record.call)
-        attempts = ledger.attempts(record.call_sid)
+        evidence = Ledger(numbers.control).evidence(record)
     except VoiceError:
-        return tally_call(record, waited=waited)
+        return Settled(record, tally_call(record, waited=waited))
+    attempts = [one for one in evidence.attempts if one.surface == "listen"]
     backoff = judge_attempts(at_the_door(attempts), numbers.policy)
-    return tally_call(record, heard, backoff, attempts, waited=waited)
+    tally = tally_call(record, evidence.heard, backoff, attempts, waited=waited)
+    parts = waterfall(record, evidence)
+    count_parts(tally, parts)
+    return Settled(record, tally, evidence, parts)

@@ -19,6 +19,7 @@ import logging
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import gevent
@@ -29,6 +30,7 @@ from fakes.call_record import CallRecord
 from loadtests._attendant import WATCH_EVERY, Attendant
 from loadtests._branches import WORKERS_DEADLINE, Branches, place_of
 from loadtests._conversations import list_of_library
+from loadtests._evidence import Evidence
 from loadtests._exchange import Exchange
 from loadtests._hunt import Hunt
 from loadtests._interrupts import INTERRUPTED, take_interrupts
@@ -74,6 +76,7 @@ class Operator:
         self._fixed = {name: getattr(self.parsed, name) for name in COMMAND_LINE_ONLY}
         self.exchange: Exchange | None = None
         self.hunt: Hunt | None = None
+        self.evidence: Evidence | None = None
         self._leaving = False
         self._call_numbers: Iterator[int] | None = None
         self.report = Report(self)
@@ -98,8 +101,19 @@ class Operator:
         atexit.register(self.exchange.close)
         self.numbers = self.exchange.open()
         log.info("calling %s", self.exchange.title)
+        self._begin_evidence()
         if not self.is_master:
             self._open_lines()
+
+    def _begin_evidence(self) -> None:
+        options, numbers = self.options, self.numbers
+        if not options.evidence:
+            return
+        self.evidence = Evidence(Path(options.evidence), options.budgets)
+        if not self.is_worker and self.exchange is not None and numbers is not None:
+            policy = str(numbers.policy or "general bounds")
+            title, phones = self.exchange.title, self.parsed.num_users or 0
+            self.evidence.begin(title, options.call_seed, policy, phones=phones)
 
     def _open_lines(self) -> None:
         assert self.numbers is not None
@@ -111,6 +125,7 @@ class Operator:
             connect=self.options.connect,
             authority=self.options.authority,
             seed=self.options.call_seed,
+            recordings=self.evidence.folder if self.evidence else None,
         )
         self.attendant = Attendant(
             lines,
@@ -119,6 +134,7 @@ class Operator:
             trouble=self.trouble,
             request=self.environment.events.request,
             sides=exchange.sides if exchange else {},
+            evidence=self.evidence,
         )
 
     def _finished(self, record: CallRecord) -> None:
@@ -173,6 +189,7 @@ class Operator:
             self.options = read_options(self.parsed, DEFAULT_BUDGETS)
             told = getattr(self.parsed, NUMBERS, "")
             self.numbers = msgspec.json.decode(told, type=Numbers)
+            self._begin_evidence()
             self._open_lines()
         elif not self.headless:
             vars(self.parsed).update(self._fixed)

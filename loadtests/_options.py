@@ -23,7 +23,7 @@ COMMAND_LINE_ONLY = (
     *("agent", "agent_command", "allow_remote", "connect", "authority"),
     *("deepgram_port", "model_port", "conversations", "list_conversations"),
     *("find_capacity", "max_calls", "step_time", "need_calls", "curve"),
-    *("record_calls", "results"),
+    *("record_calls", "results", "evidence"),
 )
 """What the web page may not change: whoever reaches it could run any command here,
 call any agent, read or write any file. A search for the capacity has no web page."""
@@ -60,6 +60,7 @@ class LoadOptions:
     traffic: Traffic
     record_calls: str
     results: str
+    evidence: str
 
 
 def add_options(parser: Parser) -> None:
@@ -174,6 +175,7 @@ def _add_outputs(add: Any) -> None:
     for flag, what in (
         ("--record-calls", "append the record of each call, a line of JSON, to a file"),
         ("--results", "write verdict and figures as JSON to a file at the end"),
+        ("--evidence", "folder for a trace, recordings of calls and an HTML report"),
     ):
         add(flag, default="", metavar="PATH", help=what)
 
@@ -228,6 +230,7 @@ def read_options(namespace: Namespace, budgets: Sequence[Budget]) -> LoadOptions
         traffic=read_traffic(namespace),
         record_calls=namespace.record_calls or "",
         results=namespace.results or "",
+        evidence=namespace.evidence or "",
     )
 
 

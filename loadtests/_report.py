@@ -10,6 +10,7 @@ from typing import Protocol
 
 from loadtests._capacity import CapacityStep, step_of
 from loadtests._curve import draw_curve, render_steps
+from loadtests._evidence import Evidence
 from loadtests._exchange import Exchange
 from loadtests._hunt import Hunt
 from loadtests._lines import Numbers
@@ -57,6 +58,7 @@ class Subject(Protocol):
     numbers: Numbers | None
     exchange: Exchange | None
     hunt: Hunt | None
+    evidence: Evidence | None
 
     def trouble(self) -> str:
         """Why no call can go on; empty while calls can."""
@@ -126,9 +128,13 @@ class Report:
         """Write the files asked for; one that cannot be written is only told."""
         board, options = self._subject.board, self._subject.options
         search = self._subject.hunt.search if self._subject.hunt else None
-        if options.results and board is not None:
+        if board is not None and (options.results or self._subject.evidence):
             told = results(board.whole, self.judged(), board.seconds, search)
-            _write("--results", options.results, json.dumps(told, indent=1) + "\n")
+            if options.results:
+                text = json.dumps(told, indent=1) + "\n"
+                _write("--results", options.results, text)
+            if self._subject.evidence is not None:
+                self._subject.evidence.end(told, board.whole)
         if search is not None and options.traffic.curve:
             curve = draw_curve(search, options.budgets)
             _write("--curve", options.traffic.curve, curve)

@@ -8,6 +8,7 @@ from textwrap import wrap
 
 from loadtests._backoff import SLACK_EARLY, SLACK_LATE
 from loadtests._cells import milliseconds, number
+from loadtests._parts import part_texts
 from loadtests._table_load import cost_texts, load_texts
 from loadtests._tally import EXAMPLES, Tally
 from loadtests._verdict import Judged
@@ -71,6 +72,7 @@ def render_table(tally: Tally, judged: Judged, headline: Headline) -> str:
         "",
         *_latencies(tally, judged.budgets),
         "",
+        *_item("turn gap", part_texts(tally)),
         *_audio(tally, headline),
         *_backoff(tally, headline),
         *_generator(tally),

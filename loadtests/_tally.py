@@ -14,11 +14,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fakes.call_record import ENDED_BY_TESTER, CallRecord
+from fakes.evidence.waterfall import PARTS
 from fakes.ledger import Attempt, CallHeard
 from loadtests._backoff import Judgement
 from voiceutils.budget import LatencyHistogram
 
-__all__ = ["EXAMPLES", "HISTOGRAMS", "Tally", "tally_call"]
+__all__ = ["EXAMPLES", "HISTOGRAMS", "OWN_SHARE", "PART_NAMES", "Tally", "tally_call"]
+
+PART_NAMES = tuple(f"part: {name}" for name in PARTS)
+OWN_SHARE = "agent's own share"
+"""Parts of the turn gap, and the sum of those that are the agent's."""
 
 EXAMPLES = 10
 """How many examples of each kind are kept: those of the lowest calls."""
@@ -32,6 +37,8 @@ HISTOGRAMS = (
     "dialling",
     "setup",
     "lateness",
+    *PART_NAMES,
+    OWN_SHARE,
 )
 
 # How the causes begin that are the tester's own fault.

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from conformance.core.test_waterfall import story
 from fakes.call_record import (
     ENDED_BY_TESTER,
     CallRecord,
@@ -15,10 +16,14 @@ from fakes.call_record import (
     TurnRecord,
     UtteranceHeard,
 )
+from fakes.evidence.waterfall import waterfall
 from fakes.ledger import Attempt, CallHeard, TurnHeard
 from loadtests._backoff import Judgement
+from loadtests._parts import count_parts, part_texts
 from loadtests._tally import (
     EXAMPLES,
+    OWN_SHARE,
+    PART_NAMES,
     Tally,
     frame_numbers,
     plain_cause,
@@ -217,7 +222,27 @@ def test_a_good_call_is_measured_in_every_row() -> None:
         "dialling": 0,
         "lateness": 2,
         "setup": 0,
+        **dict.fromkeys((*PART_NAMES, OWN_SHARE), 0),
     }
+
+
+def test_parts_of_turns_add_up_over_calls_and_workers() -> None:
+    """Means that sum to the mean gap; turns not taken apart are said."""
+    whole, part = Tally(), Tally()
+    seconds = [0.02, 0.3, 0.01, 0.2, 0.05, 0.1, 0.02]
+    record, evidence = story(seconds)
+    count_parts(whole, waterfall(record, evidence))
+    evidence.utterances.clear()
+    count_parts(part, waterfall(record, evidence))
+    whole.merge(Tally.from_json(part.to_json()))
+
+    told, share = part_texts(whole)
+
+    assert told.startswith("mean 700 ms of 1 turns: buffering 20, recognition 300,")
+    assert share == (
+        "the agent's own share: 100 ms in the mean; 1 turns could not be taken apart"
+    )
+    assert part_texts(part) == []
 
 
 def test_lost_frames_are_named_with_their_call() -> None:

@@ -163,8 +163,15 @@ def read_conversation(path: Path) -> WrittenConversation:
     return parse_conversation(text, str(path))
 
 
-def parse_conversation(text: str, source: str) -> WrittenConversation:
+def parse_conversation(
+    text: str, source: str, further: Sequence[str] = ()
+) -> WrittenConversation:
     """Read a conversation from the text of its file, which ``source`` names.
+
+    Args:
+        text: of the file.
+        source: for the messages of mistakes.
+        further: keys that somebody else reads.
 
     Raises:
         SettingError: ``SOURCE:LINE: KEY: what is wrong``.
@@ -176,7 +183,7 @@ def parse_conversation(text: str, source: str) -> WrittenConversation:
         raise SettingError(f"{source}:{line}: not TOML: {said}") from None
     lines = Lines(text)
     try:
-        return _checked(told, Path(source).stem)
+        return _checked(told, Path(source).stem, further)
     except Mistake as mistake:
         line = lines.of(mistake.step, mistake.key)
         where = f"{source}:{line}: "
@@ -194,9 +201,11 @@ def _place_of(said: str, text: str) -> tuple[int, str]:
     return max(1, text.count("\n")), words
 
 
-def _checked(told: dict[str, Any], name: str) -> WrittenConversation:
+def _checked(
+    told: dict[str, Any], name: str, further: Sequence[str]
+) -> WrittenConversation:
     for key in told:
-        if key not in _KEYS:
+        if key not in (*_KEYS, *further):
             raise Mistake(key, f"unknown; known are {', '.join(_KEYS)}")
     about = told.get("about", "")
     if not isinstance(about, str) or "\n" in about:

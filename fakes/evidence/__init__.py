@@ -1,0 +1,1 @@
+"""What a run leaves behind for a person: its calls, its waterfall, its page."""

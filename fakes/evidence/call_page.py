@@ -1,0 +1,171 @@
+"""One call as a page shows it: waveforms, words and pins on one axis of time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from html import escape
+from pathlib import Path
+from typing import NamedTuple
+
+from fakes.call_record import ENDED_BY_TESTER, CallRecord
+from fakes.evidence.recordings import PEAKS_A_SECOND, show
+from fakes.evidence.trace import CallKept
+
+__all__ = ["CallShown", "Pin", "outcome_of", "pins_of", "show_call"]
+
+WIDTH, HEIGHT, LANE = 760, 168, 44
+MOST_PINS = 120
+
+
+class Pin(NamedTuple):
+    """Something that happened: seconds since the call was placed, whose, and what."""
+
+    at: float
+    kind: str
+    text: str
+
+
+class CallShown(NamedTuple):
+    """One call, ready for the page.
+
+    Attributes:
+        starts: seconds since the call was placed at which the recording begins.
+    """
+
+    kept: CallKept
+    title: str
+    picture: str
+    pins: list[Pin]
+    address: str
+    starts: float
+
+
+def outcome_of(record: CallRecord) -> str:
+    """Return how a call ended, in words."""
+    cut = record.cause == ENDED_BY_TESTER
+    return "cut short by the end of the run" if cut else record.outcome
+
+
+def pins_of(kept: CallKept) -> list[Pin]:
+    """Return what happened in a call, in order."""
+    return sorted(_pins(kept))[:MOST_PINS]
+
+
+def show_call(kept: CallKept, folder: Path) -> CallShown:
+    """Return a call for the page, with its recording where there is one."""
+    record = kept.record
+    # No path out of the folder, whatever a trace says.
+    shown = show(folder / Path(kept.audio).name) if kept.audio else None
+    seconds = max(record.duration, 0.1)
+    starts = max(0.0, record.duration - shown.seconds) if shown else 0.0
+    pins = pins_of(kept)
+    gaps = [turn.gap for turn in record.turns if turn.gap is not None]
+    worst = f"longest turn gap {max(gaps) * 1000:.0f} ms" if gaps else "no turn gap"
+    title = f"call {record.call}: {outcome_of(record)}, {worst}, {seconds:.1f} s"
+    caller = shown.caller if shown else []
+    agent = shown.agent if shown else []
+    picture = _picture(kept, seconds, pins, (caller, agent), starts)
+    return CallShown(kept, title, picture, pins, shown.address if shown else "", starts)
+
+
+def _pins(kept: CallKept) -> Iterator[Pin]:
+    record, evidence = kept.record, kept.evidence
+    placed = record.placed_at
+    if record.answered_after is not None:
+        yield Pin(record.answered_after, "phone", "answered")
+        if record.greeting_after is not None:
+            at = record.answered_after + record.greeting_after
+            yield Pin(at, "agent", "greeting is heard")
+    for turn in record.turns:
+        if turn.spoke_from is not None:
+            yield Pin(turn.spoke_from, "caller", f"says: {turn.said}")
+        if turn.spoke_until is not None:
+            yield Pin(turn.spoke_until, "caller", "has ended")
+        if turn.reply_at is not None:
+            yield Pin(turn.reply_at, "agent", f"reply is heard: {turn.heard}")
+    for finding in record.findings:
+        yield Pin(
+            max(finding.at - placed, 0.0), "finding", f"{finding.code} {finding.text}"
+        )
+    for one in evidence.heard.turns if evidence else ():
+        if one.final_at is not None:
+            yield Pin(one.final_at - placed, "recogniser", f"final: {one.transcript}")
+    for attempt in evidence.attempts if evidence else ():
+        kind = {"listen": "recogniser", "flux": "recogniser", "chat": "model"}.get(
+            attempt.surface, "voice"
+        )
+        asked = f": {attempt.said}" if attempt.said else ""
+        text = f"{attempt.surface} {attempt.outcome}{asked}"
+        yield Pin(attempt.at - placed, kind, text)
+        if attempt.first_answer_at is not None and attempt.surface == "chat":
+            yield Pin(attempt.first_answer_at - placed, kind, "first token")
+        if attempt.closed is not None and attempt.surface in ("listen", "flux"):
+            code = attempt.close_code or ""
+            yield Pin(
+                attempt.closed - placed, kind, f"closed {code} by {attempt.closed_by}"
+            )
+    for made in evidence.utterances if evidence else ():
+        if made.first_audio_at is not None:
+            yield Pin(
+                made.first_audio_at - placed, "voice", f"first audio: {made.text}"
+            )
+
+
+def _picture(
+    kept: CallKept,
+    seconds: float,
+    pins: list[Pin],
+    sides: tuple[list[float], list[float]],
+    starts: float,
+) -> str:
+    scale = WIDTH / seconds
+    parts = []
+    for row, (name, peaks) in enumerate(zip(("caller", "agent"), sides, strict=True)):
+        middle = 24 + LANE // 2 + row * (LANE + 16)
+        parts.append(
+            f'<line class="grid" x1="0" x2="{WIDTH}" y1="{middle}" y2="{middle}"/>'
+        )
+        if peaks:
+            parts.append(_wave(name, peaks, middle, scale, starts))
+    for turn in kept.record.turns:
+        if turn.spoke_until is None or turn.gap is None or turn.gap <= 0:
+            continue
+        x, width = turn.spoke_until * scale, turn.gap * scale
+        parts.append(
+            f'<rect class="gap" x="{x:.1f}" y="24" width="{width:.1f}" '
+            f'height="{2 * LANE + 16}"><title>turn {turn.turn}: gap of '
+            f"{turn.gap * 1000:.0f} ms</title></rect>"
+        )
+    floor = 24 + 2 * LANE + 16
+    for number, pin in enumerate(pins):
+        x = min(max(pin.at, 0.0) * scale, WIDTH)
+        y = floor + 10 + 9 * (number % 3)
+        parts.append(
+            f'<g class="pin {pin.kind}" data-at="{pin.at:.3f}" tabindex="0" '
+            f'role="button" aria-label="{pin.at:.2f} s {escape(pin.text)}">'
+            f'<line x1="{x:.1f}" x2="{x:.1f}" y1="24" y2="{y}"/>'
+            f'<circle cx="{x:.1f}" cy="{y}" r="4"/>'
+            f"<title>{pin.at:.3f} s {escape(pin.kind)}: {escape(pin.text)}</title></g>"
+        )
+    parts += [
+        f'<text x="{second * scale:.1f}" y="14">{second} s</text>'
+        for second in range(0, int(seconds) + 1, max(1, int(seconds / 12)))
+    ]
+    parts.append(f'<line class="playhead" x1="0" x2="0" y1="20" y2="{HEIGHT}"/>')
+    return (
+        f'<svg class="call" viewBox="0 0 {WIDTH} {HEIGHT}" role="group" '
+        f'data-seconds="{seconds:.3f}" aria-label="waveforms and events">'
+        f"{''.join(parts)}</svg>"
+    )
+
+
+def _wave(
+    name: str, peaks: list[float], middle: int, scale: float, starts: float
+) -> str:
+    points = [
+        (scale * (starts + number / PEAKS_A_SECOND), peak * LANE * 0.9)
+        for number, peak in enumerate(peaks)
+    ]
+    upper = " ".join(f"{x:.1f},{middle - height:.1f}" for x, height in points)
+    lower = " ".join(f"{x:.1f},{middle + height:.1f}" for x, height in points[::-1])
+    return f'<polygon class="wave {name}" points="{upper} {lower}"/>'

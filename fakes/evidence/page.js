@@ -1,0 +1,51 @@
+"use strict";
+const root = document.documentElement;
+document.querySelector("#theme").addEventListener("click", () => {
+  const dark = root.dataset.theme
+    ? root.dataset.theme === "dark"
+    : matchMedia("(prefers-color-scheme: dark)").matches;
+  root.dataset.theme = dark ? "light" : "dark";
+});
+for (const call of document.querySelectorAll(".one-call")) {
+  const picture = call.querySelector("svg.call");
+  const audio = call.querySelector("audio");
+  const starts = Number(call.dataset.starts);
+  const scale = picture.viewBox.baseVal.width / Number(picture.dataset.seconds);
+  const head = picture.querySelector(".playhead");
+  const point = (seconds) => {
+    head.setAttribute("x1", seconds * scale);
+    head.setAttribute("x2", seconds * scale);
+  };
+  const go = (pin) => {
+    const at = Number(pin.dataset.at);
+    point(at);
+    call.querySelector("output").textContent = pin.querySelector("title").textContent;
+    if (audio) audio.currentTime = Math.max(0, at - starts);
+  };
+  for (const pin of picture.querySelectorAll(".pin")) {
+    pin.addEventListener("click", () => go(pin));
+    pin.addEventListener("keydown", (event) => {
+      if (event.key === "Enter" || event.key === " ") {
+        event.preventDefault();
+        go(pin);
+      }
+    });
+  }
+  if (audio) audio.addEventListener("timeupdate", () => point(audio.currentTime + starts));
+}
+const words = document.querySelector("#filter");
+const outcome = document.querySelector("#outcome");
+const rows = document.querySelectorAll("#calls tbody tr");
+const filter = () => {
+  let left = 0;
+  for (const row of rows) {
+    row.hidden =
+      (outcome.value && row.dataset.outcome !== outcome.value) ||
+      !row.textContent.toLowerCase().includes(words.value.toLowerCase());
+    left += row.hidden ? 0 : 1;
+  }
+  document.querySelector("#left").textContent = `${left} calls`;
+};
+words.addEventListener("input", filter);
+outcome.addEventListener("change", filter);
+filter();

@@ -1,0 +1,204 @@
+"""The trace of a run: one JSON object a line, written as the calls end.
+
+The first line is the run, the last its end; between them stands each call, whole or
+only its figures. A process that dies leaves all lines but the one it was writing. The
+form has a version; a reader refuses a newer one and passes over fields that it does not
+know. Keys, tokens and signatures are in none of these structures.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import msgspec
+
+from fakes.call_record import CallRecord
+from fakes.evidence.call_evidence import CallEvidence
+from fakes.evidence.waterfall import TurnParts
+from voiceutils.errors import SettingError
+
+__all__ = [
+    "FILE",
+    "VERSION",
+    "CallKept",
+    "CallPassed",
+    "Entry",
+    "RunBegan",
+    "RunEnded",
+    "Trace",
+    "append",
+    "read_trace",
+]
+
+VERSION = 1
+FILE = "trace.jsonl"
+LONGEST_LINE = 4 << 20
+PROBLEMS_KEPT = 20
+
+
+class _Entry(msgspec.Struct, tag_field="type", omit_defaults=True):
+    pass
+
+
+class RunBegan(_Entry, tag="run", kw_only=True):
+    """What run it is.
+
+    Attributes:
+        kind: ``load`` for a load test.
+        began: wall time, ISO 8601, UTC.
+        at: the same moment in monotonic seconds, which all other moments are.
+        budgets: limits in seconds, by ``name pNN``.
+        settings: whatever else decides what is measured.
+        backoff: the policy that retries are held against, in words.
+    """
+
+    version: int = VERSION
+    kind: str
+    agent: str
+    seed: int
+    began: str
+    at: float
+    budgets: dict[str, float] = {}
+    settings: dict[str, Any] = {}
+    backoff: str = ""
+
+
+class CallKept(_Entry, tag="call", kw_only=True):
+    """A call with all that is known of it.
+
+    Attributes:
+        kept: why: ``failed``, ``slow`` or ``sample``.
+        evidence: of the providers; None when the fakes did not answer.
+        audio: file name of the stereo recording beside the trace, the caller left.
+    """
+
+    record: CallRecord
+    kept: str
+    evidence: CallEvidence | None = None
+    waterfall: list[TurnParts] = []
+    audio: str = ""
+
+
+class CallPassed(_Entry, tag="passed", kw_only=True):
+    """A call of which only figures are kept."""
+
+    call: int
+    placed_at: float
+    duration: float
+    outcome: str
+    gaps: list[float] = []
+
+
+class RunEnded(_Entry, tag="end", kw_only=True):
+    """How it ended; figures are of all calls, also of those not kept."""
+
+    at: float
+    results: dict[str, Any] = {}
+    histograms: dict[str, dict[str, int]] = {}
+
+
+Entry: TypeAlias = RunBegan | CallKept | CallPassed | RunEnded
+
+_encode = msgspec.json.Encoder().encode
+_decoder: msgspec.json.Decoder[Entry] = msgspec.json.Decoder(Entry)
+
+
+class Trace:
+    """A trace that was read.
+
+    Attributes:
+        run: None when the first line is missing.
+        end: None when the run did not come to its end.
+        problems: lines that could not be read, with their numbers; the first few.
+        bad_lines: how many there were.
+    """
+
+    def __init__(self) -> None:
+        self.run: RunBegan | None = None
+        self.end: RunEnded | None = None
+        self.calls: list[CallKept] = []
+        self.passed: list[CallPassed] = []
+        self.problems: list[str] = []
+        self.bad_lines = 0
+
+    def take(self, entry: Entry) -> None:
+        """Add one entry.
+
+        Raises:
+            SettingError: it was written by a newer version.
+        """
+        match entry:
+            case RunBegan():
+                if entry.version > VERSION:
+                    raise SettingError(
+                        f"the trace has version {entry.version}, this reads up to "
+                        f"{VERSION}; use a newer busyhour"
+                    )
+                self.run = entry
+            case RunEnded():
+                self.end = entry
+            case CallKept():
+                self.calls.append(entry)
+            case CallPassed():
+                self.passed.append(entry)
+
+    def refuse(self, number: int, why: str) -> None:
+        """Note a line that makes no sense."""
+        self.bad_lines += 1
+        if len(self.problems) < PROBLEMS_KEPT:
+            self.problems.append(f"line {number}: {why[:200]}")
+
+
+def append(folder: Path, entry: Entry) -> None:
+    """Add an entry to the trace in a folder.
+
+    One write at the end of the file: several processes of a machine may share it.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    with (folder / FILE).open("ab", buffering=0) as file:
+        file.write(_encode(entry) + b"\n")
+
+
+def read_trace(path: Path) -> Trace:
+    """Read a trace, which may be damaged, cut short or somebody's bad joke.
+
+    Args:
+        path: the file, or the folder that holds it.
+
+    Raises:
+        SettingError: there is no such file, or a newer version wrote it.
+    """
+    file = path / FILE if path.is_dir() else path
+    trace = Trace()
+    try:
+        for number, line in _lines(file):
+            if line is None:
+                trace.refuse(number, f"longer than {LONGEST_LINE} bytes")
+                continue
+            try:
+                trace.take(_decoder.decode(line))
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+                trace.refuse(number, str(error))
+    except OSError as error:
+        raise SettingError(f"no trace: {error}") from error
+    return trace
+
+
+def _lines(file: Path) -> Iterator[tuple[int, bytes | None]]:
+    """Yield lines with their numbers; None for one that is too long."""
+    with file.open("rb") as source:
+        for number in itertools.count(1):
+            line = source.readline(LONGEST_LINE)
+            if not line:
+                return
+            if not line.endswith(b"\n") and len(line) == LONGEST_LINE:
+                while (rest := source.readline(LONGEST_LINE)) and rest[-1:] != b"\n":
+                    pass
+                yield number, None
+            elif line.strip():
+                yield number, line
