@@ -8,10 +8,11 @@ from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from heapq import heappop, heappush
 from pathlib import Path
 from typing import Any
 
-from fakes.call_record import ENDED_BY_TESTER
+from fakes.call_record import ENDED_BY_TESTER, CallRecord
 from fakes.evidence.report import write_report
 from fakes.evidence.trace import (
     FILE,
@@ -56,7 +57,7 @@ class Evidence:
         self._slow = max(limits, default=float("inf"))
         self._seen = 0
         self._kept: Counter[str] = Counter()
-        self._recorded: Counter[str] = Counter()
+        self._recordings: dict[str, list[tuple[float, str]]] = {}
         self._broken = False
 
     def begin(self, agent: str, seed: int, backoff: str, **settings: Any) -> None:
@@ -105,21 +106,16 @@ class Evidence:
             )
             return
         self._kept[why] += 1
-        audio = ""
-        if recording.exists():
-            self._recorded[why] += 1
-            if self._recorded[why] <= MOST_RECORDINGS[why]:
-                audio = recording.name
-            else:
-                self._drop(recording)
         entry = CallKept(
             record=record,
             kept=why,
             evidence=settled.evidence,
             waterfall=list(settled.waterfall),
-            audio=audio,
+            audio=recording.name if recording.exists() else "",
         )
         self._write(entry)
+        if entry.audio:
+            self._make_room(why, recording, _longest_gap(record))
 
     def end(self, results: dict[str, Any], tally: Tally) -> None:
         """Close the trace and make the page of it."""
@@ -135,16 +131,22 @@ class Evidence:
     def _reason(self, settled: Settled) -> str:
         record = settled.record
         failed = record.outcome != "completed" and record.cause != ENDED_BY_TESTER
-        gaps = [turn.gap for turn in record.turns if turn.gap is not None]
         if failed or record.foreign:
             why = "failed"
-        elif gaps and max(gaps) > self._slow:
+        elif _longest_gap(record) > self._slow:
             why = "slow"
         elif self._seen <= FIRST_KEPT or self._seen % THEN_ONE_IN == 0:
             why = "sample"
         else:
             return ""
         return why if self._kept[why] < MOST_KEPT[why] else ""
+
+    def _make_room(self, why: str, recording: Path, gap: float) -> None:
+        """Keep the recordings of the slowest calls, of each kind so many."""
+        kept = self._recordings.setdefault(why, [])
+        heappush(kept, (gap, str(recording)))
+        if len(kept) > MOST_RECORDINGS[why]:
+            self._drop(Path(heappop(kept)[1]))
 
     def _drop(self, recording: Path) -> None:
         with suppress(OSError):
@@ -157,3 +159,7 @@ class Evidence:
             if not self._broken:
                 log.error("--evidence: %s", error)
             self._broken = True
+
+
+def _longest_gap(record: CallRecord) -> float:
+    return max((turn.gap or 0.0 for turn in record.turns), default=0.0)
