@@ -13,7 +13,7 @@ from pathlib import Path
 import conformance.agent
 from conformance._case import Case, registered
 
-__all__ = ["all_cases", "index", "page"]
+__all__ = ["all_cases", "index", "page", "topic_of"]
 
 README = Path(__file__).with_name("README.md")
 BEGIN = "<!-- index: begin (python -m conformance.index) -->"
@@ -28,6 +28,12 @@ def all_cases() -> list[Case]:
     return registered()
 
 
+def topic_of(case: Case) -> str:
+    """Return what its chapter is about."""
+    module = case.body.__module__.rpartition(".")[2]
+    return " ".join(module.split("_")[2:])
+
+
 def index(cases: Iterable[Case]) -> str:
     """Return the cases as Markdown, one entry each."""
     lines: list[str] = []
@@ -35,9 +41,7 @@ def index(cases: Iterable[Case]) -> str:
     for case in cases:
         if case.chapter != chapter:
             chapter = case.chapter
-            topic = case.body.__module__.rpartition(".")[2]
-            name = " ".join(topic.split("_")[2:])
-            lines += [f"### {chapter} {name}", ""]
+            lines += [f"### {chapter} {topic_of(case)}", ""]
         mutants = ", ".join(f"`{name}`" for name in case.mutants) or "none"
         lines += [
             f"**{case.number}** {case.level} · {case.title}",

@@ -24,6 +24,8 @@ class Status(enum.StrEnum):
     NON_STRICT = "NON-STRICT"  # a SHOULD missed by another's agent
     INFO = "INFO"  # a figure
     UNSUPPORTED = "UNSUPPORTED"  # could not be put to this agent
+    KNOWN_FAILING = "KNOWN-FAILING"  # listed as such, with a reason
+    UNEXPECTED_PASS = "UNEXPECTED-PASS"  # listed as failing, and passed
     INVALID = "INVALID"  # the tester itself was late
     ERROR = "ERROR"  # the tester itself broke
 
@@ -56,6 +58,7 @@ class Outcome(NamedTuple):
     lateness: float
     expected: str = ""
     got: str = ""
+    known: str = ""
     trace: tuple[str, ...] = ()
     figures: tuple[Figure, ...] = ()
 
@@ -68,9 +71,9 @@ class Outcome(NamedTuple):
         seconds: float,
         lateness: float,
         figures: Sequence[Figure] = (),
+        known: str = "",
     ) -> Outcome:
         """Return the outcome of a case; a failure tells what was expected and got."""
-        known = isinstance(failure, CaseFailed)
         expected = failure.expected if isinstance(failure, CaseFailed) else ""
         got = "" if failure is None else str(failure) or type(failure).__name__
         if isinstance(failure, CaseFailed):
@@ -86,7 +89,8 @@ class Outcome(NamedTuple):
             round(lateness, 4),
             expected,
             got,
-            failure.trace if known and isinstance(failure, CaseFailed) else (),
+            known,
+            failure.trace if isinstance(failure, CaseFailed) else (),
             tuple(figures),
         )
 
@@ -117,7 +121,14 @@ def exit_code(
     return ended
 
 
-_BAD = (Status.FAIL, Status.ERROR, Status.INVALID, Status.NON_STRICT)
+_BAD = (
+    Status.FAIL,
+    Status.UNEXPECTED_PASS,
+    Status.ERROR,
+    Status.INVALID,
+    Status.NON_STRICT,
+    Status.KNOWN_FAILING,
+)
 
 
 def summary(outcomes: Sequence[Outcome]) -> list[str]:
@@ -127,19 +138,23 @@ def summary(outcomes: Sequence[Outcome]) -> list[str]:
         for outcome in outcomes:
             if outcome.status is not status:
                 continue
-            lines.append(f"{status:<11} {outcome.number:>5}  {outcome.title}")
-            lines.append(f"{'':18} {outcome.because}")
+            lines.append(f"{status:<15} {outcome.number:>5}  {outcome.title}")
+            lines.append(f"{'':22} {outcome.because}")
+            if outcome.known:
+                lines.append(f"{'':22} listed as known to fail: {outcome.known}")
             if outcome.expected:
-                lines.append(f"{'':18} expected {outcome.expected}; got {outcome.got}")
-            else:
-                lines.append(f"{'':18} {outcome.got.splitlines()[0]}")
+                lines.append(f"{'':22} expected {outcome.expected}; got {outcome.got}")
+            elif outcome.got:
+                lines.append(f"{'':22} {outcome.got.splitlines()[0]}")
     lines += [
-        f"{outcome.status:<11} {outcome.number:>5}  {outcome.got}"
+        f"{outcome.status:<15} {outcome.number:>5}  {outcome.got}"
         for outcome in outcomes
         if outcome.status is Status.UNSUPPORTED
     ]
     for outcome in outcomes:
-        lines += [f"figure      {outcome.number:>5}  {one}" for one in outcome.figures]
+        lines += [
+            f"{'figure':<15} {outcome.number:>5}  {one}" for one in outcome.figures
+        ]
     count = Counter(outcome.status for outcome in outcomes)
     told = ", ".join(f"{count[status]} {status}" for status in Status if count[status])
     return [*lines, f"cases: {told}"]

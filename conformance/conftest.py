@@ -15,9 +15,13 @@ import pytest
 
 from conformance._case import FEATURES, Case
 from conformance._exchange import CLEAN, Exchange, Pair
+from conformance._index import all_cases, topic_of
+from conformance._known_failing import read_known_failing
 from conformance._line import Numbering
 from conformance._processes import Agents, Fakes, start_agents, start_fakes
 from conformance._report import Outcome, exit_code, report, summary
+from conformance.matrix.page import render_matrix
+from conformance.matrix.reports import decode_report
 from fakes.twilio.web.detours import read_detours
 from fakes.twilio.web.dial import Reach
 from fakes.twilio.web.trust import trusting
@@ -30,6 +34,7 @@ _seed = pytest.StashKey[int]()
 _reach = pytest.StashKey[Reach]()
 _called = pytest.StashKey[bool]()
 _without = pytest.StashKey[frozenset[str]]()
+_known_failing = pytest.StashKey[dict[str, str]]()
 _outcomes = pytest.StashKey[list[Outcome]]()
 _not_started = pytest.StashKey[bool]()
 
@@ -77,6 +82,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         + "; ".join(f"{name} ({meaning})" for name, meaning in FEATURES.items()),
     )
     group.addoption(
+        "--known-failing",
+        metavar="FILE",
+        help="cases that the agent is known to fail, a line each: number, space, "
+        "reason; one of them that passes fails the run",
+    )
+    group.addoption(
+        "--html",
+        metavar="FILE.html",
+        help="write the verdicts as a page that needs nothing but itself; several "
+        "agents side by side: python -m conformance.matrix",
+    )
+    group.addoption(
         "--report",
         metavar="FILE.json",
         help="write verdicts, reasons, traces and figures of the cases",
@@ -105,7 +122,11 @@ def pytest_configure(config: pytest.Config) -> None:
         seed = random.SystemRandom().randrange(10_000)
     config.stash[_seed] = seed
     authority = config.getoption("--authority")
+    listed = config.getoption("--known-failing")
     try:
+        numbers = {case.number for case in all_cases()} if listed else set()
+        reasons = read_known_failing(Path(listed), numbers) if listed else {}
+        config.stash[_known_failing] = reasons
         detours = read_detours(config.getoption("--connect"), allow_remote=True)
         if authority:
             trusting(authority)
@@ -139,10 +160,14 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
         started=not stash.get(_not_started, False),
     )
     session.exitstatus = code
+    agent, seed = _agent_of(session.config), stash[_seed]
+    content = json.dumps(report(outcomes, code=code, agent=agent, seed=seed), indent=1)
     if path := session.config.getoption("--report"):
-        agent, seed = _agent_of(session.config), stash[_seed]
-        content = report(outcomes, code=code, agent=agent, seed=seed)
-        Path(path).write_text(json.dumps(content, indent=1) + "\n", "utf-8")
+        Path(path).write_text(content + "\n", "utf-8")
+    if path := session.config.getoption("--html"):
+        chapters = {case.chapter: topic_of(case) for case in all_cases()}
+        page = render_matrix([decode_report(content.encode())], chapters)
+        Path(path).write_text(page, "utf-8")
 
 
 def _agent_of(config: pytest.Config) -> str:
@@ -268,6 +293,7 @@ def exchange(
         reach=pytestconfig.stash[_reach],
         launchers=agents.launchers,
         without=pytestconfig.stash[_without],
+        known_failing=pytestconfig.stash[_known_failing],
     )
     running.outcomes = pytestconfig.stash[_outcomes]
     pairs = (_pair_of(item) for item in request.session.items)

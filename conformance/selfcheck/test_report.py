@@ -8,10 +8,15 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft202012Validator
 
-from conformance._case import CaseFailed
+from conformance._case import MUST, SHOULD, CaseFailed, Level
+from conformance._exchange import Exchange, Verdict
 from conformance._figures import Figure
 from conformance._index import all_cases
+from conformance._known_failing import read_known_failing
+from conformance._line import Numbering
 from conformance._report import EXITS, Outcome, Status, exit_code, report, summary
+from conformance.matrix.__main__ import main as matrix
+from voiceutils.errors import SettingError
 
 SCHEMA = json.loads((Path(__file__).parent.parent / "report.schema.json").read_text())
 
@@ -73,6 +78,86 @@ def test_summary_begins_with_what_the_caller_suffers() -> None:
     assert failed.because in lines[1]
     assert "expected silence; got speech" in lines[2]
     assert lines[-1] == "cases: 1 PASS, 1 FAIL"
+
+
+def test_a_list_of_known_failures_is_read_with_its_reasons(tmp_path: Path) -> None:
+    """Comments and empty lines are left out."""
+    file = tmp_path / "known"
+    file.write_text("# ours\n\n4.1  clears late  # soon\n2.1 lost frames\n", "utf-8")
+
+    known = read_known_failing(file, {"4.1", "2.1"})
+
+    assert known == {"4.1": "clears late", "2.1": "lost frames"}
+
+
+@pytest.mark.parametrize("line", ["99.9 no such case", "4.1", "4.1 a\n4.1 b", "x y"])
+def test_a_wrong_list_is_named_with_its_line(tmp_path: Path, line: str) -> None:
+    """Unknown numbers, missing reasons, repetitions."""
+    file = tmp_path / "known"
+    file.write_text(f"# ours\n{line}\n", "utf-8")
+    with pytest.raises(SettingError, match=rf"known:{line.count(chr(10)) + 2}: "):
+        read_known_failing(file, {"4.1", "2.1"})
+
+
+@pytest.mark.parametrize(
+    ("level", "failed", "status"),
+    [
+        (MUST, True, Status.KNOWN_FAILING),
+        (SHOULD, True, Status.KNOWN_FAILING),
+        (MUST, False, Status.UNEXPECTED_PASS),
+    ],
+)
+def test_what_is_listed_must_fail(level: Level, failed: bool, status: Status) -> None:
+    """A pass is told, so that the list stays true."""
+    case = all_cases()[0]._replace(level=level)
+    reasons = {case.number: "we know"}
+    exchange = Exchange(
+        "http://127.0.0.1:1",
+        {},
+        strict=False,
+        numbering=Numbering(1),
+        known_failing=reasons,
+    )
+    failure = CaseFailed(case.number, "silence", "speech") if failed else None
+    verdict = Verdict(failure, 1.0, 0.0, surprises=failed)
+    try:
+        assert exchange._status(case, verdict) is status
+    finally:
+        exchange.close()
+
+
+def test_the_matrix_shows_every_case_of_every_agent(tmp_path: Path) -> None:
+    """Side by side, whatever the statuses, and words stay words."""
+    hostile = "<script>alert(1)</script>"
+    files = []
+    for number, agent in enumerate(("first agent", hostile)):
+        outcomes = [outcome(status, place) for place, status in enumerate(Status)]
+        content = report(outcomes, code=1, agent=agent, seed=7)
+        file = tmp_path / f"{number}.json"
+        file.write_text(json.dumps(content), "utf-8")
+        files.append(str(file))
+    page, badge = tmp_path / "matrix.html", tmp_path / "badge.json"
+
+    assert matrix([*files, "-o", str(page), "--badge", str(badge)]) == 0
+
+    text = page.read_text("utf-8")
+    assert hostile not in text
+    assert "<script" not in text
+    for place, status in enumerate(Status):
+        assert text.count(f'class="verdict {status}" title') == 2
+        assert all_cases()[place].number in text
+    assert json.loads(badge.read_text("utf-8"))["color"] == "red"
+
+
+def test_what_is_no_report_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Exit code 2, the file named, no traceback."""
+    file = tmp_path / "none.json"
+    for content in ("", "[]", '{"version": 99}', "{" * 5000):
+        file.write_text(content, "utf-8")
+        assert matrix([str(file)]) == 2
+        assert "none.json is no report" in capsys.readouterr().err
 
 
 def test_every_family_has_a_chapter() -> None:

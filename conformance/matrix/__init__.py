@@ -1,0 +1,1 @@
+"""Reports of several agents as one page: ``python -m conformance.matrix``."""
