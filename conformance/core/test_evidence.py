@@ -116,8 +116,8 @@ def test_a_newer_trace_is_refused(tmp_path: Path) -> None:
     line = msgspec.json.encode(RUN).replace(b'{"type"', b'{"unknown":1,"type"')
     (tmp_path / FILE).write_bytes(line + b"\n")
     assert read_trace(tmp_path).run == RUN
-    newer = msgspec.structs.replace(RUN, version=99)
-    append(tmp_path, newer)
+    # Nothing is known of its other fields.
+    (tmp_path / FILE).write_bytes(b'{"type":"run","version":99,"agents":[]}\n')
     with pytest.raises(SettingError, match="version 99"):
         read_trace(tmp_path)
 
@@ -253,6 +253,29 @@ def test_the_command_tells_of_a_call_moment_by_moment(
     assert json.loads(capsys.readouterr().out)["record"]["call"] == 1
     assert main([str(tmp_path)]) == 0
     assert (tmp_path / "report.html").exists()
+
+
+def test_a_filter_that_finds_nothing_prints_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Not all calls."""
+    filled(tmp_path)
+    for words in (["--failed"], ["--call", "999"]):
+        assert main([str(tmp_path), *words, "--lines"]) == 0
+        assert capsys.readouterr().out == ""
+
+
+def test_what_a_trace_says_does_not_reach_the_terminal_as_a_command(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nor does a call without evidence count as one that was checked."""
+    append(tmp_path, msgspec.structs.replace(RUN, agent="\x1b[31mred"))
+    record = a_call(1, "\x1b[2J", outcome="\x1b[31m", cause="\x07").record
+    append(tmp_path, CallKept(record=record, kept="failed"))
+    assert main([str(tmp_path), "--call", "1"]) == 0
+    told = capsys.readouterr().out
+    assert not re.search(r"[\x00-\x09\x0b-\x1f]", told)
+    assert "0 waterfalls the same, 0 not; 1 calls have no evidence" in told
 
 
 _PROBE = """

@@ -30,28 +30,35 @@ def _chosen(trace: Trace, options: argparse.Namespace) -> list[CallKept]:
     return calls
 
 
+def _say(text: str) -> None:
+    """Print what a trace says; a trace may hold what a terminal would obey."""
+    print("".join(letter if letter.isprintable() else "?" for letter in text))
+
+
 def _tell(trace: Trace, calls: list[CallKept]) -> None:
     run, end = trace.run, trace.end
-    print(
-        f"run       {run.kind} against {run.agent}, seed {run.seed}"
-        if run
-        else "no run"
-    )
+    if run is not None:
+        _say(f"run       {run.kind} against {run.agent}, seed {run.seed}")
     verdict = end.results.get("verdict", "") if end else "did not come to its end"
-    print(f"verdict   {verdict}")
-    print(f"calls     {len(trace.calls)} whole, {len(trace.passed)} in figures")
+    _say(f"verdict   {verdict}")
+    _say(f"calls     {len(trace.calls)} whole, {len(trace.passed)} in figures")
     wrong = sum(
         waterfall(kept.record, kept.evidence) != kept.waterfall
         for kept in trace.calls
         if kept.evidence is not None
     )
-    print(f"replayed  {len(trace.calls) - wrong} waterfalls the same, {wrong} not")
+    known = sum(kept.evidence is not None for kept in trace.calls)
+    unknown = len(trace.calls) - known
+    _say(
+        f"replayed  {known - wrong} waterfalls the same, {wrong} not"
+        + (f"; {unknown} calls have no evidence" if unknown else "")
+    )
     for problem in trace.problems:
-        print(f"damaged   {problem}")
+        _say(f"damaged   {problem}")
     for kept in calls:
         record = kept.record
         why = f" ({record.cause})" if record.cause else ""
-        print(
+        _say(
             f"call {record.call}: {record.outcome}{why}, longest gap {_gap(kept):.3f} s"
         )
 
@@ -80,13 +87,13 @@ def main(words: list[str] | None = None) -> int:
         )
         calls = _chosen(trace, options) if asked else []
         if options.lines:
-            for kept in calls or trace.calls:
+            for kept in calls if asked else trace.calls:
                 print(msgspec.json.encode(kept).decode())
             return 0
         _tell(trace, calls)
         for kept in calls if options.call is not None else []:
             for pin in pins_of(kept):
-                print(f"{pin.at:9.3f} s  {pin.kind:<11}{pin.text}")
+                _say(f"{pin.at:9.3f} s  {pin.kind:<11}{pin.text}")
         if not asked:
             path = options.output or folder / REPORT
             path.write_text(render_report(trace, folder), encoding="utf-8")

@@ -125,18 +125,9 @@ class Trace:
         self.bad_lines = 0
 
     def take(self, entry: Entry) -> None:
-        """Add one entry.
-
-        Raises:
-            SettingError: it was written by a newer version.
-        """
+        """Add one entry."""
         match entry:
             case RunBegan():
-                if entry.version > VERSION:
-                    raise SettingError(
-                        f"the trace has version {entry.version}, this reads up to "
-                        f"{VERSION}; use a newer busyhour"
-                    )
                 self.run = entry
             case RunEnded():
                 self.end = entry
@@ -160,8 +151,11 @@ def append(folder: Path, entry: Entry) -> None:
     Raises:
         OSError: it cannot be written.
     """
+    line = _encode(entry) + b"\n"
     with (folder / FILE).open("ab", buffering=0) as file:
-        file.write(_encode(entry) + b"\n")
+        written = file.write(line)
+    if written != len(line):
+        raise OSError(f"{FILE}: {written} of {len(line)} bytes written; disk full?")
 
 
 def read_trace(path: Path) -> Trace:
@@ -181,12 +175,29 @@ def read_trace(path: Path) -> Trace:
                 trace.refuse(number, f"longer than {LONGEST_LINE} bytes")
                 continue
             try:
+                if b'"version"' in line:
+                    _check_version(line)
                 trace.take(_decoder.decode(line))
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
                 trace.refuse(number, str(error))
     except OSError as error:
         raise SettingError(f"no trace: {error}") from error
     return trace
+
+
+class _Version(msgspec.Struct):
+    type: str = ""
+    version: int = VERSION
+
+
+def _check_version(line: bytes) -> None:
+    """Refuse a newer version, whatever else such a line holds."""
+    told = msgspec.json.decode(line, type=_Version)
+    if told.type == "run" and told.version > VERSION:
+        raise SettingError(
+            f"the trace has version {told.version}, this reads up to {VERSION}; "
+            "use a newer busyhour"
+        )
 
 
 def _lines(file: Path) -> Iterator[tuple[int, bytes | None]]:
