@@ -23,6 +23,7 @@ from fakes.evidence.trace import (
     RunEnded,
     append,
 )
+from loadtests._backoff import Policy
 from loadtests._lines import Settled, recording_of
 from loadtests._tally import Tally
 from voiceutils.budget import Budget
@@ -60,7 +61,9 @@ class Evidence:
         self._recordings: dict[str, list[tuple[float, str]]] = {}
         self._broken = False
 
-    def begin(self, agent: str, seed: int, backoff: str, **settings: Any) -> None:
+    def begin(
+        self, agent: str, seed: int, backoff: Policy | None, **settings: Any
+    ) -> None:
         """Begin a new trace; what an earlier run left of its own is removed.
 
         Raises:
@@ -82,7 +85,7 @@ class Evidence:
                 f"{b.name} p{b.percentile:g}": b.limit_seconds for b in self._budgets
             },
             settings=settings,
-            backoff=backoff,
+            backoff=str(backoff or "general bounds"),
         )
         self._write(began)
 

@@ -106,14 +106,13 @@ class Operator:
             self._open_lines()
 
     def _begin_evidence(self) -> None:
-        options, numbers = self.options, self.numbers
-        if not options.evidence:
-            return
-        self.evidence = Evidence(Path(options.evidence), options.budgets)
-        if not self.is_worker and self.exchange is not None and numbers is not None:
-            policy = str(numbers.policy or "general bounds")
-            title, phones = self.exchange.title, self.parsed.num_users or 0
-            self.evidence.begin(title, options.call_seed, policy, phones=phones)
+        options, numbers, exchange = self.options, self.numbers, self.exchange
+        if options.evidence:
+            self.evidence = Evidence(Path(options.evidence), options.budgets)
+            if exchange is not None and numbers is not None:  # no worker has one
+                phones, policy = self.parsed.num_users or 0, numbers.policy
+                seed = options.call_seed
+                self.evidence.begin(exchange.title, seed, policy, phones=phones)
 
     def _open_lines(self) -> None:
         assert self.numbers is not None

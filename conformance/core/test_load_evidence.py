@@ -34,7 +34,7 @@ def a_call(number: int, *, gap: float = 0.7, outcome: str = "completed") -> Call
 def evidence_in(folder: Path) -> Evidence:
     """Evidence of a run that has begun."""
     evidence = Evidence(folder, BUDGETS)
-    evidence.begin("ws://127.0.0.1:1/media", 1, "general bounds")
+    evidence.begin("ws://127.0.0.1:1/media", 1, None)
     return evidence
 
 

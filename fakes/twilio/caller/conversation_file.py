@@ -163,15 +163,8 @@ def read_conversation(path: Path) -> WrittenConversation:
     return parse_conversation(text, str(path))
 
 
-def parse_conversation(
-    text: str, source: str, further: Sequence[str] = ()
-) -> WrittenConversation:
+def parse_conversation(text: str, source: str) -> WrittenConversation:
     """Read a conversation from the text of its file, which ``source`` names.
-
-    Args:
-        text: of the file.
-        source: for the messages of mistakes.
-        further: keys that somebody else reads.
 
     Raises:
         SettingError: ``SOURCE:LINE: KEY: what is wrong``.
@@ -183,7 +176,7 @@ def parse_conversation(
         raise SettingError(f"{source}:{line}: not TOML: {said}") from None
     lines = Lines(text)
     try:
-        return _checked(told, Path(source).stem, further)
+        return _checked(told, Path(source).stem)
     except Mistake as mistake:
         line = lines.of(mistake.step, mistake.key)
         where = f"{source}:{line}: "
@@ -201,11 +194,9 @@ def _place_of(said: str, text: str) -> tuple[int, str]:
     return max(1, text.count("\n")), words
 
 
-def _checked(
-    told: dict[str, Any], name: str, further: Sequence[str]
-) -> WrittenConversation:
+def _checked(told: dict[str, Any], name: str) -> WrittenConversation:
     for key in told:
-        if key not in (*_KEYS, *further):
+        if key not in _KEYS:
             raise Mistake(key, f"unknown; known are {', '.join(_KEYS)}")
     about = told.get("about", "")
     if not isinstance(about, str) or "\n" in about:
