@@ -240,6 +240,7 @@ class Exchange:
             try:
                 async with asyncio.timeout(CASE_DEADLINE):
                     await case.body(line)
+                    await line.check_faults_met()
             except TimeoutError:
                 failure = DeadlineExceeded(f"case {case.number} to end", CASE_DEADLINE)
             except Exception as error:

@@ -71,6 +71,18 @@ class Records:
             return found
         return [attempt for attempt in found if attempt.surface == surface]
 
+    async def check_faults_met(self) -> None:
+        """Tell whether the agent came to every surface on which a fault waited.
+
+        Raises:
+            Unsupported: it did not, so nothing is known of how it takes the fault.
+        """
+        for surface in sorted(self._faulty):
+            if not await self.attempts(surface):
+                raise Unsupported(
+                    f"the agent never came to {surface}, where faults waited"
+                )
+
     async def misconduct(self, surface: str) -> dict[str, str]:
         """Return what this call's client did wrong on a surface, by code."""
         answer = await self._http.get(

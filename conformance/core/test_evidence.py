@@ -26,6 +26,7 @@ from fakes.evidence.trace import (
     FILE,
     CallKept,
     CallPassed,
+    Entry,
     RunBegan,
     RunEnded,
     Trace,
@@ -120,6 +121,66 @@ def test_a_newer_trace_is_refused(tmp_path: Path) -> None:
     (tmp_path / FILE).write_bytes(b'{"type":"run","version":99,"agents":[]}\n')
     with pytest.raises(SettingError, match="version 99"):
         read_trace(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        RunEnded(at=1.0, results={"causes": {"a": None}}),
+        RunEnded(at=1.0, results={"causes": {"a": "b"}}),
+        RunEnded(at=1.0, results={"reasons": 7}),
+        RunEnded(at=1.0, results={"verdict": ["OK"]}),
+        RunEnded(at=1.0, histograms={"turn_gap": {"5": 1}}),
+        CallPassed(call=1, placed_at=1.0, duration=1.0, outcome="x", gaps=[1e308]),
+        CallPassed(call=1, placed_at=1e300, duration=1.0, outcome="x"),
+        RunBegan(
+            kind="load", agent="a", seed=1, began="", at=1.0, budgets={"x": 1e308}
+        ),
+    ],
+)
+def test_figures_that_no_run_can_have_are_refused_by_line(
+    tmp_path: Path, entry: Entry
+) -> None:
+    """The page is made of the rest."""
+    folder = filled(tmp_path, ended=False)
+    append(folder, entry)
+    trace = read_trace(folder)
+    assert trace.bad_lines == 1
+    assert trace.problems[0].startswith("line 4: ")
+    assert "call 1: completed" in render_report(trace, folder)
+
+
+def test_long_words_do_not_make_a_long_page(tmp_path: Path) -> None:
+    """Twelve calls that speak a megabyte each."""
+    trace = Trace()
+    for number in range(12):
+        kept = a_call(number, "word " * 200_000, cause="cause " * 200_000)
+        kept.record.turns[0].heard = "heard " * 200_000
+        trace.take(kept)
+    assert len(render_report(trace, tmp_path)) < 1_000_000
+
+
+def test_slow_turns_have_their_share_of_the_dots_and_no_more(tmp_path: Path) -> None:
+    """To the end of a long run, too."""
+    trace = Trace()
+    trace.take(RUN)
+    for number in range(20_000):
+        gap = 2.0 if number % 20 == 7 else 0.7
+        trace.take(
+            CallPassed(
+                call=number,
+                placed_at=990.0 + number / 10,
+                duration=0.0,
+                outcome="completed",
+                gaps=[gap],
+            )
+        )
+    page = render_report(trace, tmp_path)
+    good = re.findall(r'class="dot " cx="([\d.]+)"', page)
+    bad = re.findall(r'class="dot bad" cx="([\d.]+)"', page)
+    assert 0.03 < len(bad) / (len(good) + len(bad)) < 0.07
+    assert max(map(float, good)) > 740  # of 744, where the axis ends
+    assert "one dot for 7 turns" in page
 
 
 def test_no_trace_is_the_users_mistake(

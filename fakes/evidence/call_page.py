@@ -11,10 +11,11 @@ from fakes.call_record import ENDED_BY_TESTER, CallRecord
 from fakes.evidence.recordings import PEAKS_A_SECOND, show
 from fakes.evidence.trace import CallKept
 
-__all__ = ["CallShown", "Pin", "outcome_of", "pins_of", "show_call"]
+__all__ = ["LONGEST_TEXT", "CallShown", "Pin", "outcome_of", "pins_of", "show_call"]
 
 WIDTH, HEIGHT, LANE = 760, 168, 44
 MOST_PINS = 120
+LONGEST_TEXT = 240  # characters: a page must stay one, whatever was said
 
 
 class Pin(NamedTuple):
@@ -48,7 +49,8 @@ def outcome_of(record: CallRecord) -> str:
 
 def pins_of(kept: CallKept) -> list[Pin]:
     """Return what happened in a call, in order."""
-    return sorted(_pins(kept))[:MOST_PINS]
+    pins = sorted(_pins(kept))[:MOST_PINS]
+    return [pin._replace(text=pin.text[:LONGEST_TEXT]) for pin in pins]
 
 
 def show_call(kept: CallKept, folder: Path) -> CallShown:

@@ -11,7 +11,12 @@ from jinja2 import Environment
 from markupsafe import Markup
 
 from fakes.call_record import ENDED_BY_TESTER
-from fakes.evidence.call_page import CallShown, outcome_of, show_call
+from fakes.evidence.call_page import (
+    LONGEST_TEXT,
+    CallShown,
+    outcome_of,
+    show_call,
+)
 from fakes.evidence.run_charts import charts_of
 from fakes.evidence.trace import CallKept, Trace, read_trace
 from fakes.evidence.waterfall import PARTS
@@ -22,6 +27,7 @@ __all__ = ["REPORT", "render_report", "write_report"]
 REPORT = "report.html"
 WORST_CALLS = 10
 MOST_ROWS = 1000
+MOST_CAUSES = 20
 LATENCIES = ("answer", "greeting", "turn_gap", "barge_in", "lateness")
 
 
@@ -104,9 +110,12 @@ def _figures(trace: Trace) -> list[dict[str, Any]]:
 def _causes(trace: Trace) -> list[tuple[str, int]]:
     told = trace.end.results.get("causes") if trace.end else None
     if isinstance(told, dict):
-        return sorted(((str(k), int(v)) for k, v in told.items()), key=lambda c: -c[1])
+        return sorted(
+            ((str(cause)[:LONGEST_TEXT], count) for cause, count in told.items()),
+            key=lambda told: -told[1],
+        )[:MOST_CAUSES]
     failed = (k.record.cause for k in trace.calls if outcome_of(k.record) == "failed")
-    return Counter(failed).most_common(20)
+    return Counter(cause[:LONGEST_TEXT] for cause in failed).most_common(MOST_CAUSES)
 
 
 def _retries(trace: Trace) -> list[tuple[int, str]]:
@@ -120,7 +129,9 @@ def _retries(trace: Trace) -> list[tuple[int, str]]:
         ]
         if len(tries) > 1:
             first = tries[0].at
-            told = ", ".join(f"+{a.at - first:.3f} s {a.outcome}" for a in tries[:12])
+            told = ", ".join(
+                f"+{a.at - first:.3f} s {a.outcome[:40]}" for a in tries[:12]
+            )
             rows.append((kept.record.call, told))
     return rows[:20]
 
@@ -135,7 +146,9 @@ def _rows(trace: Trace, worst: list[CallShown]) -> list[dict[str, Any]]:
             {
                 "call": record.call,
                 "outcome": outcome_of(record),
-                "cause": "" if record.cause == ENDED_BY_TESTER else record.cause,
+                "cause": ""
+                if record.cause == ENDED_BY_TESTER
+                else record.cause[:LONGEST_TEXT],
                 "seconds": f"{record.duration:.1f}",
                 "turns": len(record.turns),
                 "worst": f"{max(gaps) * 1000:.0f}" if gaps else "",

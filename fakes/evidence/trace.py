@@ -15,10 +15,11 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from fakes.call_record import CallRecord
+from fakes.call_record import CallRecord, TurnRecord
 from fakes.evidence.call_evidence import CallEvidence
+from fakes.evidence.sound import check_figures, check_moments
 from fakes.evidence.waterfall import TurnParts
-from voiceutils.errors import SettingError
+from voiceutils.errors import SettingError, WireError
 
 __all__ = [
     "FILE",
@@ -177,12 +178,47 @@ def read_trace(path: Path) -> Trace:
             try:
                 if b'"version"' in line:
                     _check_version(line)
-                trace.take(_decoder.decode(line))
-            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+                entry = _decoder.decode(line)
+                check_entry(entry)
+                trace.take(entry)
+            except (
+                msgspec.DecodeError,
+                UnicodeDecodeError,
+                RecursionError,
+                WireError,
+            ) as error:
                 trace.refuse(number, str(error))
     except OSError as error:
         raise SettingError(f"no trace: {error}") from error
     return trace
+
+
+def check_entry(entry: Entry) -> None:
+    """Refuse figures that no run can have, and that no chart could show.
+
+    Raises:
+        WireError: what is wrong with them.
+    """
+    match entry:
+        case RunBegan():
+            check_moments(entry.at, *entry.budgets.values())
+        case RunEnded():
+            check_moments(entry.at)
+            check_figures(entry.results, entry.histograms)
+        case CallPassed():
+            check_moments(entry.placed_at, entry.duration, *entry.gaps)
+        case CallKept(record=record):
+            parts = (part for turn in entry.waterfall for part in turn.parts)
+            check_moments(
+                record.placed_at,
+                record.duration,
+                *(moment for turn in record.turns for moment in _moments(turn)),
+                *(part.seconds for part in parts),
+            )
+
+
+def _moments(turn: TurnRecord) -> tuple[float | None, ...]:
+    return turn.gap, turn.spoke_from, turn.spoke_until, turn.reply_at
 
 
 class _Version(msgspec.Struct):
