@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import shlex
 import shutil
+import sys
 from dataclasses import dataclass
 
 import msgspec
@@ -17,7 +18,7 @@ from fakes.world import AgentProcess, ModelSettings, WorldProcess
 from loadtests._backoff import Policy
 from loadtests._ledger import Ledger
 from loadtests._lines import Lines, Numbers
-from loadtests._options import LoadOptions
+from loadtests._options import ECHO, LoadOptions
 from voiceutils.errors import SettingError
 
 __all__ = ["Exchange"]
@@ -65,11 +66,13 @@ class Exchange:
         addresses = self._fakes()
         at = f"DEEPGRAM_URL={addresses.deepgram} OPENAI_BASE_URL={addresses.model}"
         log.info("the fakes are at %s", at)
-        if options.agent:
+        if options.agent and options.agent != ECHO:
             return options.agent, addresses.control
-        command = options.agent_command
-        if command and not shutil.which(shlex.split(command)[0]):
+        command: str | list[str] = options.agent_command
+        if command and not shutil.which(shlex.split(options.agent_command)[0]):
             raise SettingError(f"--agent-command {command}: there is no such program")
+        if options.agent == ECHO:
+            command = [sys.executable, "-m", "fakes.echo", "--json", "--port=0"]
         agent = self._agent = AgentProcess(addresses, command or None)
         return agent.start(), addresses.control
 
@@ -77,7 +80,7 @@ class Exchange:
         """Return the fakes that are up for an agent that is, or start some."""
         options = self.options
         ports = Ports(options.deepgram_port, options.model_port, 0)
-        if options.agent and ports == Ports(0, 0, 0):
+        if options.agent not in ("", ECHO) and ports == Ports(0, 0, 0):
             if (running := running_world()) is not None:
                 if options.model_delay:
                     text = "--model-delay: the fakes are up; give it to them"
@@ -117,6 +120,8 @@ class Exchange:
         """The agent in words, for the head of the table."""
         if self.numbers is None:
             return "none"
+        if self.options.agent == ECHO:
+            return f"{self.numbers.agent} (echo agent)"
         if self.options.agent:
             return self.numbers.agent
         kind = "own command" if self.options.agent_command else "reference agent"

@@ -17,7 +17,7 @@ from loadtests._traffic import Traffic, add_traffic_options, read_traffic
 from voiceutils.budget import Budget
 from voiceutils.errors import SettingError
 
-__all__ = ["COMMAND_LINE_ONLY", "LoadOptions", "add_options", "read_options"]
+__all__ = ["COMMAND_LINE_ONLY", "ECHO", "LoadOptions", "add_options", "read_options"]
 
 COMMAND_LINE_ONLY = (
     *("agent", "agent_command", "allow_remote", "connect", "authority"),
@@ -29,6 +29,8 @@ COMMAND_LINE_ONLY = (
 call any agent, read or write any file. A search for the capacity has no web page."""
 
 SCHEMES = ("http", "https", "ws", "wss")
+ECHO = "echo"
+"""In place of an agent's address: the built-in echo agent."""
 
 
 class Parser(Protocol):
@@ -77,7 +79,8 @@ def add_options(parser: Parser) -> None:
         default="",
         metavar="URL",
         help="agent to call: http(s) address of its voice webhook, or ws(s) address of "
-        "its media socket; without it the reference agent is started",
+        "its media socket; echo: the built-in one that says back what it hears and "
+        "asks no provider; without it the reference agent is started",
     )
     add(
         "--agent-command",
@@ -198,7 +201,7 @@ def read_options(namespace: Namespace, budgets: Sequence[Budget]) -> LoadOptions
     detours = read_detours(namespace.connect or (), allow_remote=allow_remote)
     if namespace.authority:
         trusting(namespace.authority)
-    if agent:
+    if agent and agent != ECHO:
         check_agent(agent, allow_remote=allow_remote, here=detours)
     within("--turns", namespace.turns, 1, 200)
     within("--model-delay", namespace.model_delay, 0, 60)
@@ -271,8 +274,8 @@ def check_agent(agent: str, *, allow_remote: bool, here: Container[str] = ()) ->
     parts = urlsplit(agent)
     if parts.scheme not in SCHEMES or not parts.hostname:
         raise SettingError(
-            f"--agent {agent}: need http(s)://HOST/PATH of the voice webhook or "
-            "ws(s)://HOST/PATH of the media socket"
+            f"--agent {agent}: need http(s)://HOST/PATH of the voice webhook, "
+            f"ws(s)://HOST/PATH of the media socket, or {ECHO}"
         )
     try:
         _ = parts.port
