@@ -1,9 +1,10 @@
 """The trace of a run: one JSON object a line, written as the calls end.
 
 The first line is the run, the last its end; between them stand the calls, whole or only
-in figures, and every few seconds how the run goes. A process that dies leaves all lines but the one it was writing. The
-form has a version; a reader refuses a newer one and passes over fields that it does not
-know. Keys, tokens and signatures are in none of these structures.
+in figures, and every few seconds how the run goes. A process that dies leaves all lines
+but the one it was writing. The form has a version; a reader refuses a newer one and
+passes over fields that it does not know. Keys, tokens and signatures are in none of
+these structures.
 """
 
 from __future__ import annotations
