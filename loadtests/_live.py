@@ -13,6 +13,7 @@ from fakes.evidence.trace import Moment
 from loadtests._evidence import Evidence
 from loadtests._moments import Moments, in_words
 from loadtests._options import LoadOptions
+from loadtests._report import Report
 from loadtests._switchboard import Switchboard
 from loadtests._verdict import LATENESS_LIMIT
 
@@ -28,6 +29,7 @@ _NAP = 0.25
 class Watched(Protocol):
     """What is needed of the process whose run it is."""
 
+    report: Report
     headless: bool
     evidence: Evidence | None
     options: LoadOptions
@@ -63,6 +65,7 @@ class Live:
     def _look(self, board: Switchboard, now: float) -> Moment:
         lines, lateness = board.take_lines(), board.take_lateness()
         moment = self._moments.take(now, lines, lateness, board.whole)
+        self._watched.report.write_metrics()
         if self._watched.evidence is not None:
             self._watched.evidence.note(moment)
         return moment

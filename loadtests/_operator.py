@@ -151,7 +151,7 @@ class Operator:
         events.quit.add_listener(self._on_quit)
         if self.environment.web_ui:
             page = self.report
-            add_page(self.environment.web_ui, page.table, page.rows, self.live)
+            add_page(self.environment.web_ui, page, self.live)
 
     def _on_start(self, **_: Any) -> None:
         if self._leaving or (self.board is not None and self.board.ended is None):

@@ -14,6 +14,9 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Protocol
 
+from loadtests._prometheus import CONTENT_TYPE
+from voiceutils.errors import SettingError
+
 __all__ = ["PATH", "add_page"]
 
 PATH = "/busyhour"
@@ -34,6 +37,19 @@ _PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8">
 """
 
 
+class Figures(Protocol):
+    """The run in figures."""
+
+    def table(self) -> str:
+        """The table as it stands."""
+
+    def rows(self) -> list[dict[str, str]]:
+        """Its latency rows, cells by column."""
+
+    def metrics(self) -> str:
+        """All figures, as Prometheus reads them."""
+
+
 class Course(Protocol):
     """The run as it goes."""
 
@@ -44,18 +60,12 @@ class Course(Protocol):
         """The run so far as charts."""
 
 
-def add_page(
-    web_ui: Any,
-    text: Callable[[], str],
-    rows: Callable[[], list[dict[str, str]]],
-    course: Course,
-) -> None:
-    """Add the tab, and pages of text and of charts, to Locust's ``web_ui``.
+def add_page(web_ui: Any, figures: Figures, course: Course) -> None:
+    """Add the tab, and pages of text, charts and metrics, to Locust's ``web_ui``.
 
     Args:
         web_ui: Locust's WebUI.
-        text: gives the table as it stands.
-        rows: gives its latency rows, cells by column.
+        figures: what the tables show.
         course: what the charts show.
     """
     web_ui.template_args["extended_tabs"] = [{"title": "Phone calls", "key": TAB}]
@@ -66,13 +76,18 @@ def add_page(
 
     def serve(path: str, kind: str, content: Callable[[], str]) -> None:
         @web_ui.auth_required_if_enabled  # type: ignore[untyped-decorator]
-        def page() -> tuple[str, dict[str, str]]:
-            return content(), {"Content-Type": f"{kind}; charset=utf-8"}
+        def page() -> tuple[str, int, dict[str, str]]:
+            headers = {"Content-Type": f"{kind}; charset=utf-8"}
+            try:
+                return content(), 200, headers
+            except SettingError as error:
+                return f"{error}\n", 501, headers
 
         endpoint = "busyhour " + path.rpartition("/")[2].partition(".")[0] + kind
         web_ui.app.add_url_rule(f"{base}{path}", endpoint, page)
 
-    serve(PATH, "text/plain", lambda: text() + "\n")
+    serve(PATH, "text/plain", lambda: figures.table() + "\n")
+    serve(f"{PATH}/metrics", CONTENT_TYPE, figures.metrics)
     serve(f"{PATH}/live", "text/html", lambda: _PAGE)
     serve(f"{PATH}/live.js", "text/javascript", _SCRIPT.read_text)
     serve(f"{PATH}/charts", "text/html", lambda: live_charts(course))
@@ -83,7 +98,7 @@ def add_page(
         if response.status_code == 200 and path == "/stats/requests":
             # The tab reads its rows from the poll that feeds Locust's own tables.
             report = response.get_json()
-            report["extended_stats"] = [{"key": TAB, "data": rows()}]
+            report["extended_stats"] = [{"key": TAB, "data": figures.rows()}]
             response.set_data(web_ui.app.json.dumps(report))
         elif response.status_code == 200 and path == "/":
             page = response.get_data(as_text=True)

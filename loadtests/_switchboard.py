@@ -134,15 +134,15 @@ class Switchboard:
         self._gaps.extend(lines.gaps)
         del self._gaps[:-_MOST_GAPS]
 
+    def lines_now(self) -> LinesNow:
+        """What happens on all lines, as last heard of them."""
+        gone = self.missing | self.done
+        return joined([one for who, one in self.lines.items() if who not in gone])
+
     def take_lines(self) -> LinesNow:
-        """What happens on all lines; its gaps are those since the last time."""
+        """The same, with the gaps since the last time."""
         gaps, self._gaps = self._gaps, []
-        here = [
-            lines
-            for worker, lines in self.lines.items()
-            if worker not in self.missing | self.done
-        ]
-        return msgspec.structs.replace(joined(here), gaps=gaps)
+        return msgspec.structs.replace(self.lines_now(), gaps=gaps)
 
     def take_lateness(self) -> LatencyHistogram:
         """Lateness of the frames of calls that ended since the last time."""
