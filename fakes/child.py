@@ -1,7 +1,7 @@
 """A process that says in one line of JSON when it is ready.
 
 Plain pipes and threads, so that it works without an event loop and under gevent. Each
-child is ended by whoever started it; nothing else is ever signalled.
+child is ended by whoever started it, or by a guard if that one was killed.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import IO
 
+from fakes.guard import Guard
 from voiceutils.errors import DeadlineExceeded, SettingError, VoiceError
 
 __all__ = ["START_SECONDS", "Child"]
@@ -33,6 +34,7 @@ class Child:
     def __init__(self, deadline: float) -> None:
         self._deadline = deadline
         self._process: subprocess.Popen[str] | None = None
+        self._guard: Guard | None = None
         self._declared: dict[str, object] | None = None
         self._errors: deque[str] = deque(maxlen=_LINES_KEPT)
         self._readers: list[threading.Thread] = []
@@ -49,7 +51,15 @@ class Child:
 
     def poll(self) -> int | None:
         """Return the exit code, None while it runs or before the start."""
-        return self._process.poll() if self._process else None
+        code = self._process.poll() if self._process else None
+        if code is not None:
+            self._dismiss_guard()  # soon its number may be another's
+        return code
+
+    def _dismiss_guard(self) -> None:
+        guard, self._guard = self._guard, None
+        if guard is not None:
+            guard.dismiss()
 
     def _launch(self, command: Sequence[str], env: Mapping[str, str]) -> None:
         if self._process is not None:
@@ -69,6 +79,7 @@ class Child:
             )
         except OSError as error:
             raise SettingError(f"{self.name} cannot be started: {error}") from error
+        self._guard = Guard(self._process.pid)
         for stream, read in (
             (self._process.stdout, self._read_output),
             (self._process.stderr, self._read_errors),
@@ -142,6 +153,7 @@ class Child:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait(STOP_SECONDS)
+        self._dismiss_guard()
         self._join()
         for stream in (process.stdout, process.stderr):
             if stream is not None:

@@ -223,6 +223,8 @@ class Attendant:
             if time.monotonic() - looked > LOOK_EVERY:
                 looked = time.monotonic()
                 self._meter.sample(self.lines.up)
+                if (now := self.lines.now()) is not None:
+                    board.note_lines("", now)
             gevent.sleep(WATCH_EVERY)
 
 

@@ -7,7 +7,9 @@ import time
 from typing import Any, Protocol
 
 import gevent
+import msgspec
 
+from fakes.engine.commands import LinesNow
 from loadtests._attendant import LOOK_EVERY, WATCH_EVERY, Attendant
 from loadtests._cost import Meter
 from loadtests._exchange import Exchange
@@ -32,6 +34,7 @@ log = logging.getLogger("busyhour")
 HANG_UP = "busyhour_hang_up"
 LAST_TALLY = "busyhour_last_tally"
 TALLY = "busyhour_tally"
+LINES = "busyhour_lines"
 CALLS_UP = "busyhour_calls_up"
 WORKERS_DEADLINE = 10.0
 
@@ -40,6 +43,7 @@ def report(board: Switchboard, calls_up: int, data: dict[str, Any]) -> None:
     """Put what is new into a worker's regular report, the ``data``."""
     data[CALLS_UP] = calls_up
     data[TALLY] = board.take_unreported().to_json()
+    data[LINES] = msgspec.json.encode(board.take_lines()).decode()
 
 
 def take_report(board: Switchboard, worker: str, data: dict[str, Any]) -> None:
@@ -47,6 +51,8 @@ def take_report(board: Switchboard, worker: str, data: dict[str, Any]) -> None:
     if TALLY in data:
         board.add(Tally.from_json(data[TALLY]))
         board.last_seen[worker] = (board.seconds, int(data.get(CALLS_UP, 0)))
+    if LINES in data:
+        board.note_lines(worker, msgspec.json.decode(data[LINES], type=LinesNow))
     if data.get("user_count"):
         board.workers.add(worker)
 

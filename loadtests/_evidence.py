@@ -19,6 +19,7 @@ from fakes.evidence.trace import (
     CallKept,
     CallPassed,
     Entry,
+    Moment,
     RunBegan,
     RunEnded,
     append,
@@ -119,6 +120,10 @@ class Evidence:
         self._write(entry)
         if entry.audio:
             self._make_room(why, recording, _longest_gap(record))
+
+    def note(self, moment: Moment) -> None:
+        """Write down how the run goes."""
+        self._write(moment)
 
     def end(self, results: dict[str, Any], tally: Tally) -> None:
         """Close the trace and make the page of it."""

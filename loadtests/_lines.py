@@ -14,6 +14,7 @@ import msgspec
 from gevent.pool import Pool
 
 from fakes.call_record import CallRecord
+from fakes.engine.commands import LinesNow
 from fakes.engine.link import EngineProcess
 from fakes.evidence.call_evidence import CallEvidence
 from fakes.evidence.waterfall import TurnParts, waterfall
@@ -172,6 +173,13 @@ class Lines:
     def engine_pid(self) -> int:
         """The process that paces the calls."""
         return self._engine.pid
+
+    def now(self) -> LinesNow | None:
+        """What is happening on the lines; None if the engine does not say."""
+        try:
+            return self._engine.lines_now()
+        except VoiceError:
+            return None
 
     def trouble(self) -> str:
         """Why no call can be placed any more; empty while calls can."""

@@ -35,6 +35,7 @@ from loadtests._exchange import Exchange
 from loadtests._hunt import Hunt
 from loadtests._interrupts import INTERRUPTED, take_interrupts
 from loadtests._lines import Lines, Numbers
+from loadtests._live import Live
 from loadtests._mistakes import read_or_exit, say_and_exit
 from loadtests._options import COMMAND_LINE_ONLY, read_options
 from loadtests._page import add_page
@@ -80,6 +81,7 @@ class Operator:
         self._leaving = False
         self._call_numbers: Iterator[int] | None = None
         self.report = Report(self)
+        self.live = Live(self)
         self.branches = Branches(self)
         self._listen()
         if not self.is_worker:
@@ -149,7 +151,7 @@ class Operator:
         events.quit.add_listener(self._on_quit)
         if self.environment.web_ui:
             page = self.report
-            add_page(self.environment.web_ui, page.table, page.rows)
+            add_page(self.environment.web_ui, page, self.live)
 
     def _on_start(self, **_: Any) -> None:
         if self._leaving or (self.board is not None and self.board.ended is None):
@@ -164,6 +166,8 @@ class Operator:
             self.board.stop(f"cannot start: {error}")
             return
         self.board.began = time.monotonic()
+        if not self.is_worker:
+            gevent.spawn(self.live.watch, self.board)
         if self.is_master:
             gevent.spawn(self.branches.watch, self.board)
         elif self.attendant is not None and self.numbers is not None:

@@ -13,6 +13,7 @@ from fakes.twilio.web.detours import read_detours
 from fakes.twilio.web.trust import trusting
 from loadtests._backoff import Policy, parse_policy
 from loadtests._bounds import within
+from loadtests._prometheus import check_prometheus
 from loadtests._traffic import Traffic, add_traffic_options, read_traffic
 from voiceutils.budget import Budget
 from voiceutils.errors import SettingError
@@ -23,7 +24,7 @@ COMMAND_LINE_ONLY = (
     *("agent", "agent_command", "allow_remote", "connect", "authority"),
     *("deepgram_port", "model_port", "conversations", "list_conversations"),
     *("find_capacity", "max_calls", "step_time", "need_calls", "curve"),
-    *("record_calls", "results", "evidence"),
+    *("record_calls", "results", "evidence", "prometheus"),
 )
 """What the web page may not change: whoever reaches it could run any command here,
 call any agent, read or write any file. A search for the capacity has no web page."""
@@ -63,6 +64,7 @@ class LoadOptions:
     record_calls: str
     results: str
     evidence: str
+    prometheus: str
 
 
 def add_options(parser: Parser) -> None:
@@ -178,6 +180,10 @@ def _add_outputs(add: Any) -> None:
     for flag, what in (
         ("--record-calls", "append the record of each call, a line of JSON, to a file"),
         ("--results", "write verdict and figures as JSON to a file at the end"),
+        (
+            "--prometheus",
+            "keep the run's metrics in a file, in Prometheus' text format",
+        ),
         ("--evidence", "folder for a trace, recordings of calls and an HTML report"),
     ):
         add(flag, default="", metavar="PATH", help=what)
@@ -203,6 +209,8 @@ def read_options(namespace: Namespace, budgets: Sequence[Budget]) -> LoadOptions
         trusting(namespace.authority)
     if agent and agent != ECHO:
         check_agent(agent, allow_remote=allow_remote, here=detours)
+    if namespace.prometheus:
+        check_prometheus()
     within("--turns", namespace.turns, 1, 200)
     within("--model-delay", namespace.model_delay, 0, 60)
     within("--fault-share", namespace.fault_share, 0, 1)
@@ -234,6 +242,7 @@ def read_options(namespace: Namespace, budgets: Sequence[Budget]) -> LoadOptions
         record_calls=namespace.record_calls or "",
         results=namespace.results or "",
         evidence=namespace.evidence or "",
+        prometheus=namespace.prometheus or "",
     )
 
 

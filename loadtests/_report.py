@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 from argparse import Namespace
 from pathlib import Path
 from typing import Protocol
 
+from fakes.engine.commands import LinesNow
 from loadtests._capacity import CapacityStep, step_of
 from loadtests._curve import draw_curve, render_steps
 from loadtests._evidence import Evidence
@@ -15,6 +17,7 @@ from loadtests._exchange import Exchange
 from loadtests._hunt import Hunt
 from loadtests._lines import Numbers
 from loadtests._options import LoadOptions
+from loadtests._prometheus import prometheus_text
 from loadtests._results import results
 from loadtests._switchboard import Switchboard
 from loadtests._table import Headline, render_table, table_rows
@@ -124,6 +127,28 @@ class Report:
             return []
         return table_rows(board.whole, judge_board(board, options).budgets)
 
+    def metrics(self) -> str:
+        """The figures as they stand, as Prometheus reads them.
+
+        Raises:
+            SettingError: its library is not installed.
+        """
+        board = self._subject.board or _no_run()
+        lines = board.lines_now() if board.ended is None else LinesNow()
+        return prometheus_text(board.whole, lines, self.judged())
+
+    def write_metrics(self) -> None:
+        """Write them to the file asked for, as a whole or not at all."""
+        if not (name := self._subject.options.prometheus):
+            return
+        path = Path(name)
+        try:
+            draft = path.with_name(f".{path.name}.{os.getpid()}")
+            draft.write_text(self.metrics(), encoding="utf-8")
+            draft.replace(path)
+        except OSError as error:
+            log.error("--prometheus: %s", error)
+
     def write(self) -> None:
         """Write the files asked for; one that cannot be written is only told."""
         board, options = self._subject.board, self._subject.options
@@ -135,6 +160,8 @@ class Report:
                 _write("--results", options.results, text)
             if self._subject.evidence is not None:
                 self._subject.evidence.end(told, board.whole)
+        if board is not None:
+            self.write_metrics()
         if search is not None and options.traffic.curve:
             curve = draw_curve(search, options.budgets)
             _write("--curve", options.traffic.curve, curve)

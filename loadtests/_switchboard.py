@@ -10,12 +10,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
 from fakes.call_record import ENDED_BY_TESTER, CallRecord
+from fakes.engine.commands import LinesNow
+from loadtests._moments import joined
 from loadtests._tally import Tally
+from voiceutils.budget import LatencyHistogram
 from voiceutils.errors import VoiceError
 
 __all__ = ["CALLS_PER_WORKER", "Figure", "Switchboard", "figures", "fire_figures"]
 
+_MOST_GAPS = 20_000  # kept for somebody who watches
 CALLS_PER_WORKER = 100_000
 """Call numbers set aside for each worker; 24 bits of call number give 167 of them."""
 
@@ -74,6 +80,7 @@ class Switchboard:
         workers: workers that took part; those in ``done`` have sent their last tally.
         costs: what the processes used that a master started.
         missing: workers that are gone although the run goes on.
+        lines: what each engine said last of its calls, by worker; "" is our own.
         last_seen: for each worker when it last reported (seconds of the run), and
             how many calls it had up then.
     """
@@ -89,13 +96,17 @@ class Switchboard:
     done: set[str] = field(default_factory=set)
     missing: set[str] = field(default_factory=set)
     costs: Tally = field(default_factory=Tally)
+    lines: dict[str, LinesNow] = field(default_factory=dict)
     last_seen: dict[str, tuple[float, int]] = field(default_factory=dict)
+    _gaps: list[float] = field(default_factory=list)  # not yet taken
+    _lateness: LatencyHistogram = field(default_factory=LatencyHistogram)
     _failed_in_a_row: int = 0
 
     def add(self, tally: Tally) -> None:
         """Count a call, or the calls that a worker reports."""
         self.whole.merge(tally)
         self.unreported.merge(tally)
+        self._lateness.merge(tally.histograms["lateness"])
         if tally.counts["completed"]:
             self._failed_in_a_row = 0
             return
@@ -115,6 +126,27 @@ class Switchboard:
     def take_unreported(self) -> Tally:
         """What is new since the last report; a worker sends it to its master."""
         taken, self.unreported = self.unreported, Tally()
+        return taken
+
+    def note_lines(self, worker: str, lines: LinesNow) -> None:
+        """Take down what an engine says of its calls."""
+        self.lines[worker] = lines
+        self._gaps.extend(lines.gaps)
+        del self._gaps[:-_MOST_GAPS]
+
+    def lines_now(self) -> LinesNow:
+        """What happens on all lines, as last heard of them."""
+        gone = self.missing | self.done
+        return joined([one for who, one in self.lines.items() if who not in gone])
+
+    def take_lines(self) -> LinesNow:
+        """The same, with the gaps since the last time."""
+        gaps, self._gaps = self._gaps, []
+        return msgspec.structs.replace(self.lines_now(), gaps=gaps)
+
+    def take_lateness(self) -> LatencyHistogram:
+        """Lateness of the frames of calls that ended since the last time."""
+        taken, self._lateness = self._lateness, LatencyHistogram()
         return taken
 
     def losses(self) -> tuple[str, ...]:

@@ -100,6 +100,19 @@ class LatencyHistogram:
                 break
         return min(max(_middle(bucket), self._min), self._max)
 
+    @property
+    def total(self) -> float:
+        """The sum of all latencies in seconds, true to 0.4 %."""
+        buckets = self._buckets.items()
+        return sum(_middle(bucket) * count for bucket, count in buckets)
+
+    def count_within(self, seconds: float) -> int:
+        """Return how many did not exceed a limit; those within 0.4 % of it may."""
+        if seconds >= self._max:
+            return self.count
+        buckets = self._buckets.items()
+        return sum(count for bucket, count in buckets if _middle(bucket) <= seconds)
+
     def merge(self, other: LatencyHistogram) -> None:
         """Add everything that the other one recorded."""
         for bucket, count in other._buckets.items():

@@ -52,6 +52,19 @@ def test_percentile_is_within_its_promise(values: list[float], percent: float) -
     assert got == pytest.approx(exact, rel=0.004, abs=1e-320)
 
 
+@given(st.lists(st.floats(0, 1e4), max_size=100), st.floats(0, 1e4))
+def test_sums_and_shares_are_within_their_promise(
+    values: list[float], limit: float
+) -> None:
+    """The total, and how many are within a limit, give or take those at its edge."""
+    histogram = histogram_of(values)
+    assert histogram.total == pytest.approx(sum(values), rel=0.004, abs=1e-300)
+    within = histogram.count_within(limit)
+    assert sum(value <= limit * 0.996 for value in values) <= within
+    assert within <= sum(value <= limit * 1.004 for value in values)
+    assert histogram.count_within(1e5) == len(values)
+
+
 @pytest.mark.parametrize(("percent", "count"), [(86.4, 1375), (64.9, 1000), (8.8, 750)])
 def test_rank_is_exact(percent: float, count: int) -> None:
     """These percents of these counts are whole ranks, though not in binary floats."""

@@ -160,6 +160,9 @@ async def test_one_call_is_hung_up_and_the_others_go_on() -> None:
                 assert health.waiting == 0
                 assert health.frames > 0
                 assert health.cpu_seconds > 0.0
+                lines = engine.lines_now()
+                assert sum(lines.doing.values()) == 1
+                assert lines.gaps == []
                 engine.hang_up(other)
                 assert engine.wait(other, within=5.0).cause == ENDED_BY_TESTER
                 after = engine.health()

@@ -17,6 +17,7 @@ from pathlib import Path
 from fakes import event_loop
 from fakes.engine.commands import (
     AskHealth,
+    AskLines,
     Dial,
     HangUp,
     HangUpAll,
@@ -101,6 +102,8 @@ async def _serve(max_calls: int, reports: _Reports) -> None:
                 exchange.hang_up(number)
             case AskHealth():
                 reports(exchange.health())
+            case AskLines():
+                reports(exchange.lines_now())
             case HangUpAll():
                 exchange.hang_up_all()
             case Quit():

@@ -12,12 +12,14 @@ from voiceutils.errors import WireError
 
 __all__ = [
     "AskHealth",
+    "AskLines",
     "Command",
     "Dial",
     "Finished",
     "HangUp",
     "HangUpAll",
     "Health",
+    "LinesNow",
     "Note",
     "Quit",
     "Ready",
@@ -47,6 +49,10 @@ class HangUp(_Line, frozen=True, tag="hang_up"):
 
 class AskHealth(_Line, frozen=True, tag="ask_health"):
     """Report the :class:`Health` of the engine."""
+
+
+class AskLines(_Line, frozen=True, tag="ask_lines"):
+    """Report the :class:`LinesNow` of the engine."""
 
 
 class HangUpAll(_Line, frozen=True, tag="hang_up_all"):
@@ -101,8 +107,24 @@ class Health(_Line, frozen=True, tag="health"):
     waiting: int
 
 
-Command: TypeAlias = AskHealth | Dial | HangUp | HangUpAll | Quit
-Report: TypeAlias = Ready | Finished | Health | Note
+class LinesNow(_Line, frozen=True, tag="lines", omit_defaults=True):
+    """What is happening on the lines, at this moment.
+
+    Attributes:
+        doing: how many callers do what; :data:`fakes.twilio.caller.caller.DOING` or
+            ``connecting``.
+        longest_wait: seconds for which the most patient of them waits already.
+        gaps: turn gaps of turns answered since this was asked last, in seconds; a
+            turn that the agent talked over has a negative one.
+    """
+
+    doing: dict[str, int] = {}
+    longest_wait: float = 0.0
+    gaps: list[float] = []
+
+
+Command: TypeAlias = AskHealth | AskLines | Dial | HangUp | HangUpAll | Quit
+Report: TypeAlias = Ready | Finished | Health | LinesNow | Note
 
 _encoder = msgspec.json.Encoder()
 _command: msgspec.json.Decoder[Command] = msgspec.json.Decoder(Command)

@@ -7,8 +7,9 @@ import time
 from collections.abc import Callable
 
 from fakes.call_record import ENDED_BY_TESTER, CallRecord
-from fakes.engine.commands import Dial, Finished, Health, Note, Report
+from fakes.engine.commands import Dial, Finished, Health, LinesNow, Note, Report
 from fakes.engine.health import Vitals
+from fakes.engine.lines import LinesWatch
 from fakes.engine.wheel import wheel_here
 from fakes.twilio.phone import PhoneCall
 
@@ -37,6 +38,7 @@ class Exchange:
         self._max_calls = max_calls
         self._wheel = wheel_here()
         self._vitals = Vitals(self._wheel)
+        self._watch = LinesWatch()
         self._waiting: dict[int, Dial] = {}
         self._calls: dict[int, PhoneCall] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -69,6 +71,10 @@ class Exchange:
     def health(self) -> Health:
         """Return how well time was kept so far."""
         return self._vitals.health(self._calls.values(), waiting=len(self._waiting))
+
+    def lines_now(self) -> LinesNow:
+        """Return what the callers are about."""
+        return self._watch.now(self._calls, time.monotonic())
 
     async def close(self, within: float) -> None:
         """Hang up all calls and wait until they are reported."""
@@ -103,6 +109,7 @@ class Exchange:
     async def _talk(self, order: Dial, call: PhoneCall) -> None:
         try:
             record = await call.run()
+            self._watch.over(order.id, record)
         except Exception as error:  # a bug here must not leave a caller waiting
             text = f"media engine failed: {type(error).__name__}: {error}"
             record = _never_dialled(order, text)

@@ -17,16 +17,19 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
+from typing import TypeVar
 
 from fakes.call_record import CallRecord, Finding
 from fakes.engine.commands import (
     AskHealth,
+    AskLines,
     Command,
     Dial,
     Finished,
     HangUp,
     HangUpAll,
     Health,
+    LinesNow,
     Note,
     Quit,
     Ready,
@@ -37,6 +40,8 @@ from fakes.twilio.phone import CallOrder
 from voiceutils.errors import DeadlineExceeded, VoiceError, WireError
 
 __all__ = ["EngineProcess"]
+
+_Answer = TypeVar("_Answer", Health, LinesNow)
 
 _PACKAGES = Path(__file__).resolve().parents[2]
 
@@ -78,8 +83,8 @@ class EngineProcess:
         self._open: dict[int, _Open] = {}
         self._lock = threading.Lock()
         self._asking = threading.Lock()
-        self._answered = threading.Event()  # health was told, or the engine is gone
-        self._health: Health | None = None
+        self._answered = threading.Event()  # what was asked, or the engine is gone
+        self._answer: Health | LinesNow | None = None
         self._ready = threading.Event()
         self._gone = threading.Event()
         self._last_words: deque[str] = deque(maxlen=40)
@@ -192,15 +197,22 @@ class EngineProcess:
             DeadlineExceeded: it did not answer in time.
             VoiceError: it is gone; the message has its last words.
         """
+        return self._ask(AskHealth(), Health, within)
+
+    def lines_now(self, within: float = 2.0) -> LinesNow:
+        """Return what is happening on the lines; raises as :meth:`health` does."""
+        return self._ask(AskLines(), LinesNow, within)
+
+    def _ask(self, question: Command, kind: type[_Answer], within: float) -> _Answer:
         with self._asking:
             self._answered.clear()
-            self._health = None
-            self._send(AskHealth())
+            self._answer = None
+            self._send(question)
             if not self._answered.wait(within):
-                raise DeadlineExceeded("the health of the media engine", within)
-            if self._health is None:
+                raise DeadlineExceeded(f"{kind.__name__} of the media engine", within)
+            if not isinstance(self._answer, kind):
                 raise VoiceError(f"{self._died}: {self.last_words}".rstrip(": "))
-            return self._health
+            return self._answer
 
     def hang_up_all(self) -> None:
         """End every call; each is reported as usual."""
@@ -256,8 +268,8 @@ class EngineProcess:
             match report:
                 case Finished(id=number, record=record):
                     self._finish(number, record)
-                case Health():
-                    self._health = report
+                case Health() | LinesNow():
+                    self._answer = report
                     self._answered.set()
                 case Note(text=text):
                     self.notes.append(text)

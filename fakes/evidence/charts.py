@@ -10,7 +10,7 @@ from html import escape
 from math import ceil, log10
 from typing import NamedTuple
 
-__all__ = ["Dot", "Lane", "bars", "dots", "stacked", "ticks"]
+__all__ = ["Dot", "Lane", "Series", "bars", "dots", "lines", "stacked", "ticks"]
 
 WIDTH, LEFT, RIGHT, TOP, BOTTOM = 760, 58, 16, 14, 40
 
@@ -30,6 +30,14 @@ class Lane(NamedTuple):
     label: str
     pieces: Sequence[tuple[float, str, str]]
     note: str = ""
+
+
+class Series(NamedTuple):
+    """One line of a chart; where ``y`` is None it is interrupted."""
+
+    name: str
+    kind: str
+    points: Sequence[tuple[float, float | None]]
 
 
 def ticks(most: float, count: int = 5) -> list[float]:
@@ -75,6 +83,50 @@ def dots(
         for dot in points
     ]
     return _svg(parts, height, name)
+
+
+def lines(
+    series: Sequence[Series],
+    *,
+    name: str,
+    x_title: str,
+    y_title: str,
+    limits: Iterable[tuple[float, str]] = (),
+    height: int = 180,
+) -> str:
+    """Return one line for each series over an axis of time, named in a legend."""
+    held = list(limits)
+    known = [y for one in series for _, y in one.points if y is not None]
+    most_x = max((x for one in series for x, _ in one.points), default=1.0)
+    frame = _Frame(
+        most_x, 1.25 * max([*known, *(y for y, _ in held)], default=1.0), height
+    )
+    parts = [*frame.axes(x_title, y_title)]
+    for limit, text in held:
+        y = frame.y(limit)
+        parts.append(_line("limit", LEFT, y, WIDTH - RIGHT, y))
+        parts.append(_text(WIDTH - RIGHT, y - 4, text, "end", "limit"))
+    for number, one in enumerate(series):
+        parts += [
+            f'<polyline class="line {escape(one.kind)}" points="{corners}"/>'
+            for corners in _runs(one.points, frame)
+        ]
+        x = LEFT + 8 + 150 * number
+        parts.append(_line(f"line {escape(one.kind)}", x, TOP + 2, x + 16, TOP + 2))
+        parts.append(_text(x + 21, TOP + 6, one.name, "start"))
+    return _svg(parts, height, name)
+
+
+def _runs(points: Sequence[tuple[float, float | None]], frame: _Frame) -> Iterable[str]:
+    run: list[str] = []
+    for x, y in points:
+        if y is not None:
+            run.append(f"{frame.x(x):.1f},{frame.y(y):.1f}")
+        elif run:
+            yield " ".join(run)
+            run = []
+    if run:
+        yield " ".join(run)
 
 
 def bars(

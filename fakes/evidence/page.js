@@ -1,10 +1,9 @@
 "use strict";
 const root = document.documentElement;
+// The style knows themes only; the system's choice is one until the reader makes his.
+root.dataset.theme = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
 document.querySelector("#theme").addEventListener("click", () => {
-  const dark = root.dataset.theme
-    ? root.dataset.theme === "dark"
-    : matchMedia("(prefers-color-scheme: dark)").matches;
-  root.dataset.theme = dark ? "light" : "dark";
+  root.dataset.theme = root.dataset.theme === "dark" ? "light" : "dark";
 });
 for (const call of document.querySelectorAll(".one-call")) {
   const picture = call.querySelector("svg.call");

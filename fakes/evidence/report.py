@@ -56,7 +56,7 @@ def render_report(trace: Trace, folder: Path) -> str:
     template = pages.from_string(_file("page.html.j2"))
     worst = [show_call(kept, folder) for kept in _worst(trace)]
     return template.render(
-        style=Markup(_file("page.css")),
+        style=Markup(_file("charts.css") + _file("page.css")),
         script=Markup(_file("page.js")),
         run=trace.run,
         results=trace.end.results if trace.end else {},

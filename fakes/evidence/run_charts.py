@@ -10,6 +10,7 @@ from typing import NamedTuple
 from markupsafe import Markup
 
 from fakes.evidence.charts import Dot, Lane, bars, dots, stacked
+from fakes.evidence.moment_charts import moment_charts
 from fakes.evidence.trace import Trace
 from fakes.evidence.waterfall import PARTS, TurnParts
 
@@ -17,6 +18,7 @@ __all__ = ["charts_of"]
 
 WORST_TURNS = 8
 MOST_DOTS = 3000
+_LATE_LIMITS = ((5.0, "p99 limit 5 ms"),)  # beyond it a run is INVALID
 
 
 class _Gap(NamedTuple):
@@ -49,7 +51,12 @@ def charts_of(trace: Trace) -> dict[str, Markup]:
         y_title="turn gap, ms",
         limits=limits,
     )
+    moments = moment_charts(
+        trace.moments, _began(trace), gap_limits=limits, late_limits=_LATE_LIMITS
+    )
     charts = {"over_time": over_time, "up": _calls_up(trace)}
+    if trace.moments:
+        charts |= moments
     charts["distribution"] = bars(
         _buckets([gap.seconds * 1000 for gap in gaps]),
         name="how turn gaps are distributed",

@@ -1,9 +1,10 @@
 """The trace of a run: one JSON object a line, written as the calls end.
 
-The first line is the run, the last its end; between them stands each call, whole or
-only its figures. A process that dies leaves all lines but the one it was writing. The
-form has a version; a reader refuses a newer one and passes over fields that it does not
-know. Keys, tokens and signatures are in none of these structures.
+The first line is the run, the last its end; between them stand the calls, whole or only
+in figures, and every few seconds how the run goes. A process that dies leaves all lines
+but the one it was writing. The form has a version; a reader refuses a newer one and
+passes over fields that it does not know. Keys, tokens and signatures are in none of
+these structures.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ __all__ = [
     "CallKept",
     "CallPassed",
     "Entry",
+    "Moment",
     "RunBegan",
     "RunEnded",
     "Trace",
@@ -34,7 +36,7 @@ __all__ = [
     "read_trace",
 ]
 
-VERSION = 1
+VERSION = 2
 FILE = "trace.jsonl"
 LONGEST_LINE = 4 << 20
 PROBLEMS_KEPT = 20
@@ -93,6 +95,38 @@ class CallPassed(_Entry, tag="passed", kw_only=True):
     gaps: list[float] = []
 
 
+class Moment(_Entry, tag="moment", kw_only=True):
+    """How the run goes; written every few seconds. Since version 2.
+
+    Attributes:
+        at: monotonic seconds.
+        doing: how many callers do what, as the engine tells it.
+        longest_wait: seconds for which the most patient caller waits for a reply.
+        placed: calls whose record has come, as the two that follow; since the begin.
+        turns: how many the percentiles beside it are of: those answered lately.
+        gap_p50: seconds; None while there are none, as below.
+        late_p50: lateness of the frames of calls that ended lately, in seconds.
+    """
+
+    at: float
+    doing: dict[str, int] = {}
+    longest_wait: float = 0.0
+    placed: int = 0
+    completed: int = 0
+    failed: int = 0
+    turns: int = 0
+    gap_p50: float | None = None
+    gap_p95: float | None = None
+    late_p50: float | None = None
+    late_p99: float | None = None
+    late_max: float | None = None
+
+    @property
+    def up(self) -> int:
+        """Calls under way."""
+        return sum(self.doing.values())
+
+
 class RunEnded(_Entry, tag="end", kw_only=True):
     """How it ended; figures are of all calls, also of those not kept."""
 
@@ -101,7 +135,7 @@ class RunEnded(_Entry, tag="end", kw_only=True):
     histograms: dict[str, dict[str, int]] = {}
 
 
-Entry: TypeAlias = RunBegan | CallKept | CallPassed | RunEnded
+Entry: TypeAlias = RunBegan | CallKept | CallPassed | Moment | RunEnded
 
 _encode = msgspec.json.Encoder().encode
 _decoder: msgspec.json.Decoder[Entry] = msgspec.json.Decoder(Entry)
@@ -122,6 +156,7 @@ class Trace:
         self.end: RunEnded | None = None
         self.calls: list[CallKept] = []
         self.passed: list[CallPassed] = []
+        self.moments: list[Moment] = []
         self.problems: list[str] = []
         self.bad_lines = 0
 
@@ -136,6 +171,8 @@ class Trace:
                 self.calls.append(entry)
             case CallPassed():
                 self.passed.append(entry)
+            case Moment():
+                self.moments.append(entry)
 
     def refuse(self, number: int, why: str) -> None:
         """Note a line that makes no sense."""
@@ -207,6 +244,11 @@ def check_entry(entry: Entry) -> None:
             check_figures(entry.results, entry.histograms)
         case CallPassed():
             check_moments(entry.placed_at, entry.duration, *entry.gaps)
+        case Moment():
+            check_moments(
+                *(entry.at, entry.longest_wait, entry.gap_p50, entry.gap_p95),
+                *(entry.late_p50, entry.late_p99, entry.late_max),
+            )
         case CallKept(record=record):
             parts = (part for turn in entry.waterfall for part in turn.parts)
             check_moments(

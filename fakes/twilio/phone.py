@@ -177,6 +177,11 @@ class PhoneCall:
         """The media streams of the call; None before it is placed."""
         return None if self._call is None else self._call.streams
 
+    @property
+    def caller(self) -> Caller | None:
+        """Who is on the line; None before it can be talked."""
+        return None if self._story.opened_at is None else self._caller
+
     def hang_up(self, cause: str = ENDED_BY_TESTER) -> None:
         """End the call politely, wherever it is; :meth:`run` then returns soon."""
         self._ended = self._ended or cause

@@ -28,7 +28,11 @@ from fakes.twilio.caller.script import (
 from voiceutils.errors import SettingError
 from voiceutils.mulaw import is_voiced
 
-__all__ = ["PATIENCE", "Caller"]
+__all__ = ["DOING", "PATIENCE", "Caller"]
+
+DOING = ("waiting", "speaking", "listening", "pausing")
+"""What a caller may be about: waiting for a greeting or a reply, speaking, listening to
+what is said, or nothing of that kind."""
 
 PATIENCE = 8.0  # seconds until a caller gives up waiting for a sound
 CALL_LIMIT = 2**24 - 1  # what the code in the audio can carry
@@ -52,6 +56,8 @@ class Caller:
         completed: whether the script was followed to its end.
         cause: why not, as far as the caller knows.
         awaits_hang_up: whether the script wants the agent to end the call, now.
+        doing: what the caller is about, one of :data:`DOING`.
+        waits_since: when the wait for a greeting or a reply began; None: no wait.
 
     Args:
         conversation: the script; without a ``HangUp`` at its end one is added.
@@ -78,6 +84,8 @@ class Caller:
         self.completed = False
         self.cause = ""
         self.awaits_hang_up = False
+        self.doing = "pausing"
+        self.waits_since: float | None = None
         self._patience = patience
         self._drop_every = drop_every
         self._holding_time = holding_time
@@ -97,6 +105,13 @@ class Caller:
     def greeting_at(self) -> float | None:
         """When the first agent audio was heard."""
         return self._listening.greeting_at
+
+    @property
+    def gaps(self) -> list[float]:
+        """Turn gaps so far, of turns that are spoken to their end; while it talks."""
+        over = self.turns[:-1] if self.doing == "speaking" else self.turns
+        pairs = [(turn.spoke_until, turn.reply_at) for turn in over]
+        return [at - until for until, at in pairs if at is not None and until]
 
     @property
     def where(self) -> str:
@@ -182,6 +197,7 @@ class Caller:
                     yield Step(digits=digit)
             case Pause(seconds=seconds):
                 until = self._now + seconds
+                self.doing = "pausing"
                 while self._now < until:
                     yield _SILENT
             case AwaitHangUp(within=within):
@@ -196,6 +212,7 @@ class Caller:
 
     def _await_greeting(self, within: float) -> _Frames:
         until = self._now + within
+        self.doing, self.waits_since = "waiting", self._now
         while self.greeting_at is None:
             if self._now >= until:
                 raise _GaveUpError(f"no greeting within {within:g} s")
@@ -205,6 +222,7 @@ class Caller:
         """Listen to what is being said until its end, or until it is barged into."""
         barge_in = following.barge_in_after if isinstance(following, Say) else None
         until = self._now + LONGEST_REPLY
+        self.doing, self.waits_since = "listening", None
         while not self._listening.is_over():
             if barge_in is not None and self._listening.reply_heard >= barge_in - 1e-9:
                 return
@@ -217,7 +235,9 @@ class Caller:
         barging_in = step.barge_in_after is not None
         turn = self._listening.begin_turn(step.text, barging_in=barging_in)
         turn.awaited = step.reply
+        self.doing, self.waits_since = "speaking", None
         yield from self._speak(turn)
+        self.doing = "pausing"
         if step.reply:
             yield from self._await_reply(turn)
 
@@ -241,6 +261,7 @@ class Caller:
     def _await_reply(self, turn: TurnRecord) -> _Frames:
         spoke_until = self._now if turn.spoke_until is None else turn.spoke_until
         until = spoke_until + self._patience
+        self.doing, self.waits_since = "waiting", spoke_until
         while turn.reply_at is None:
             if self._now >= until:
                 text = f"no reply in turn {turn.turn} within {self._patience:g} s"
