@@ -78,7 +78,7 @@ async def _serve(port: int, *, as_json: bool) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until SIGINT or SIGTERM; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m fakes.echo", description=__doc__)
-    parser.add_argument("--port", type=int, default=8415, help="0: any free one")
+    parser.add_argument("--port", type=int, default=8420, help="0: any free one")
     parser.add_argument("--json", action="store_true", help="print one line of JSON")
     options = parser.parse_args(arguments)
     if not 0 <= options.port <= 65535:
