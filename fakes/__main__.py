@@ -14,6 +14,10 @@ import msgspec
 from fakes.addresses import Addresses
 from fakes.event_loop import run
 from fakes.options import parser, world_of
+from fakes.stand_in.authority import authority_in, default_folder
+from fakes.stand_in.guide import compose
+from fakes.stand_in.guide import guide as stand_in_guide
+from fakes.stand_in.hosts import read_hosts
 from voiceutils.errors import SettingError
 
 __all__ = ["main"]
@@ -72,6 +76,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run until SIGINT or SIGTERM; returns the exit code."""
     options = parser().parse_args(arguments)
     try:
+        if options.compose:
+            authority = authority_in(default_folder())
+            hosts = read_hosts(options.stand_in_for).named
+            print(compose(authority.file, hosts), end="")
+            return 0
         run(_run(options))
     except SettingError as error:
         print(f"python -m fakes: {error}", file=sys.stderr)
@@ -91,6 +100,8 @@ async def _run(options: argparse.Namespace) -> None:
             print(msgspec.json.encode(world.addresses).decode(), flush=True)
         else:
             print(guide(world.addresses), flush=True)
+            if world.addresses.stand_in is not None:
+                print(stand_in_guide(world.addresses), flush=True)
         # What is here now stays; the collector need not look at it again and again.
         gc.collect()
         gc.freeze()

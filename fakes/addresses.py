@@ -9,7 +9,7 @@ import msgspec
 
 from fakes.twilio.web.credentials import credentials_of
 
-__all__ = ["USUAL_PORTS", "Addresses", "Ports"]
+__all__ = ["USUAL_PORTS", "Addresses", "Ports", "StandInAddresses"]
 
 
 class Ports(NamedTuple):
@@ -19,10 +19,30 @@ class Ports(NamedTuple):
     model: int
     control: int
     twilio: int = 0
+    stand_in: int = 0
+    proxy: int = 0
 
 
 # Of `python -m fakes`; an agent that was started by hand has been pointed at them.
-USUAL_PORTS = Ports(8411, 8412, 8413, 8414)
+USUAL_PORTS = Ports(8411, 8412, 8413, 8414, 8415, 8416)
+
+
+class StandInAddresses(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the fakes stand in for the providers' own hosts.
+
+    Attributes:
+        tls: host and port of the TLS front.
+        proxy: address of the CONNECT proxy.
+        authority: file with the certificate that clients are to trust.
+        door: Unix socket that takes listening sockets of other namespaces.
+        hosts: names that it is certain to answer for.
+    """
+
+    tls: str
+    proxy: str
+    authority: str
+    door: str
+    hosts: tuple[str, ...] = ()
 
 
 class Addresses(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,6 +53,7 @@ class Addresses(msgspec.Struct, frozen=True, kw_only=True):
     model: str
     control: str
     twilio: str = ""  # of the REST interface
+    stand_in: StandInAddresses | None = None
 
     def environment(self) -> dict[str, str]:
         """Return the settings that most agents read from their environment.

@@ -16,6 +16,8 @@
     GET  /__fakes/ledger.jsonl            a line for each attempt; ?group= for one group
     GET  /__fakes/verdict                 what the clients did wrong; ?group= as one
                                           client; limits such as ?least_wait=0.5
+    GET  /__fakes/stand-in                who came to a provider's own host and was not
+                                          served; where `--stand-in` was given
     GET  /__fakes/health                  how late the fake Deepgram's sockets were
     POST /__fakes/reset                   ledger, faults and health
 """
@@ -24,6 +26,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -67,6 +70,7 @@ class ControlServer:
     ) -> None:
         self._punctuality = punctuality
         self.addresses: Addresses | None = None
+        self.on_reset: list[Callable[[], None]] = []
         self._ledger = ledger
         self._desk = desk
 
@@ -177,6 +181,8 @@ class ControlServer:
         self._ledger.reset()
         self._desk.reset()
         self._punctuality.reset()
+        for reset in self.on_reset:
+            reset()
         return _json({"reset": True})
 
 

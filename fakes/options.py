@@ -13,6 +13,8 @@ from fakes.deepgram.agent.settings import AgentSettings, decode_agent_settings
 from fakes.delays import DelayModel, parse_delay
 from fakes.fault_rules import decode_rule
 from fakes.profiles import PLANS, PROFILES
+from fakes.stand_in.hosts import read_hosts
+from fakes.stand_in.service import StandIn
 from fakes.world import DeepgramSettings, ModelSettings, World
 from voiceutils.errors import SettingError
 
@@ -87,6 +89,7 @@ def parser() -> argparse.ArgumentParser:
     ):
         help_text = f"default {port}, 0: any"
         add(name, type=_port, default=port, metavar="PORT", help=help_text)
+    _add_stand_in(made)
     _add_times(made)
     _add_limits(made)
     add(
@@ -105,6 +108,52 @@ def parser() -> argparse.ArgumentParser:
         '{"surface":"listen","script":"half-open"} (repeatable)',
     )
     return made
+
+
+def _add_stand_in(made: argparse.ArgumentParser) -> None:
+    group = made.add_argument_group(
+        "standing in", "For agents that have their providers' hosts in the code."
+    )
+    add = group.add_argument
+    add(
+        "--stand-in",
+        action="store_true",
+        help="answer for api.deepgram.com, api.twilio.com, api.openai.com and others "
+        "over TLS, and print how to lead an agent here",
+    )
+    add(
+        "--stand-in-for",
+        action="append",
+        default=[],
+        metavar="HOST=FAKE",
+        help="answer for a further host, as deepgram, model or twilio (repeatable)",
+    )
+    add(
+        "--stand-in-address",
+        default="127.0.0.1",
+        metavar="IP",
+        help="where its TLS port is bound; another than %(default)s, in a container",
+    )
+    add(
+        "--compose",
+        action="store_true",
+        help="print a container-compose file for this and end",
+    )
+    for name, port in (
+        ("--stand-in-port", USUAL_PORTS.stand_in),
+        ("--proxy-port", USUAL_PORTS.proxy),
+    ):
+        help_text = f"default {port}, 0: any"
+        add(name, type=_port, default=port, metavar="PORT", help=help_text)
+
+
+def _stand_in(options: argparse.Namespace) -> StandIn | None:
+    hosts = read_hosts(options.stand_in_for)
+    if not options.stand_in and not options.stand_in_for:
+        return None
+    port, proxy_port = options.stand_in_port, options.proxy_port
+    address = options.stand_in_address
+    return StandIn(hosts, address=address, port=port, proxy_port=proxy_port)
 
 
 def _add_times(made: argparse.ArgumentParser) -> None:
@@ -206,6 +255,7 @@ def world_of(options: argparse.Namespace) -> World:
         model_port=options.model_port,
         control_port=options.control_port,
         twilio_port=options.twilio_port,
+        stand_in=_stand_in(options),
     )
 
 

@@ -13,7 +13,7 @@ from typing import Self
 
 from aiohttp import web
 
-from fakes.addresses import Addresses
+from fakes.addresses import Addresses, StandInAddresses
 from fakes.control import ControlServer
 from fakes.deepgram.server import DeepgramServer
 from fakes.deepgram.settings import DeepgramSettings
@@ -22,6 +22,9 @@ from fakes.fault_rules import Rule
 from fakes.ledger import Ledger
 from fakes.llm.server import ModelServer, ModelSettings
 from fakes.processes import AgentProcess, WorldProcess
+from fakes.stand_in.front import missing_app
+from fakes.stand_in.hosts import Provider
+from fakes.stand_in.service import StandIn
 from fakes.twilio.exchange.control import TwilioControl
 from fakes.twilio.exchange.settings import TwilioSettings
 from fakes.twilio.exchange.switch import Switch
@@ -58,6 +61,7 @@ class World:
         twilio: how the fake telephone exchange behaves.
         credentials: of its account; None takes those of the environment.
         twilio_port: of its REST interface.
+        stand_in: also answers for the providers' own hosts.
 
     Attributes:
         ledger: what the fakes saw.
@@ -79,6 +83,7 @@ class World:
         twilio: TwilioSettings | None = None,
         credentials: Credentials | None = None,
         twilio_port: int = 0,
+        stand_in: StandIn | None = None,
     ) -> None:
         self.ledger = Ledger()
         self.faults = FaultDesk(rules)
@@ -93,6 +98,10 @@ class World:
         twilio_server = RestServer(self.switch, self.ledger, self.faults)
         control = self._control.app()
         TwilioControl(self.switch).add_to(control)
+        self._stand_in = stand_in
+        if stand_in is not None:
+            stand_in.add_to(control)
+            self._control.on_reset.append(stand_in.book.reset)
         deepgram_ports = (deepgram_port, *further_deepgram_ports)
         self._sites: tuple[tuple[str, web.Application, tuple[int, ...]], ...] = (
             ("the fake Deepgram", deepgram_server.app(), deepgram_ports),
@@ -119,6 +128,7 @@ class World:
         """
         try:
             ports = [await self._open(*site) for site in self._sites]
+            stand_in = await self._begin_to_stand_in()
         except BaseException:
             await self.stop()
             raise
@@ -130,6 +140,7 @@ class World:
             model=f"http://{model}/v1",
             control=f"http://{control}",
             twilio=f"http://{twilio}",
+            stand_in=stand_in,
         )
         self.switch.exchange.base = self._addresses.twilio
         self._control.addresses = self._addresses
@@ -150,10 +161,26 @@ class World:
                 raise SettingError(_port_problem(name, port, error)) from error
         return [address[1] for address in runner.addresses]
 
+    async def _begin_to_stand_in(self) -> StandInAddresses | None:
+        if self._stand_in is None:
+            return None
+        await self._open("other providers", missing_app(self._stand_in.hosts), ())
+        deepgram, model, _, twilio, missing = (r.server for r in self._runners)
+        servers = {
+            Provider.DEEPGRAM: deepgram,
+            Provider.MODEL: model,
+            Provider.TWILIO: twilio,
+            Provider.MISSING: missing,
+        }
+        fakes = {provider: server for provider, server in servers.items() if server}
+        return await self._stand_in.open(fakes)
+
     async def stop(self) -> None:
         """Close every socket; harmless when repeated."""
         runners, self._runners = self._runners, []
         self._addresses = None
+        if self._stand_in is not None:
+            await self._stand_in.close()
         await self.switch.stop()
         for runner in reversed(runners):
             await runner.cleanup()

@@ -9,7 +9,7 @@ import tomllib
 from pathlib import Path
 from typing import NamedTuple
 
-from conformance._cache import cache
+from fakes.cache_folder import cache
 from voiceutils.errors import SettingError
 
 __all__ = ["Revision", "revision"]

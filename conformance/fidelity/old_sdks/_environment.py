@@ -8,7 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from conformance._cache import cache
+from fakes.cache_folder import cache
 
 __all__ = ["python_with"]
 
@@ -18,7 +18,7 @@ INSTALL_SECONDS = 300.0
 def python_with(package: str, version: str) -> Path:
     """Return the interpreter of an environment that holds this version.
 
-    It stays in :func:`conformance._cache.cache`, about 50 MB each.
+    It stays in :func:`fakes.cache_folder.cache`, about 50 MB each.
 
     Raises:
         subprocess.CalledProcessError: it could not be installed; the output says why.
