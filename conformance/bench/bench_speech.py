@@ -7,6 +7,8 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from fakes.speech import CodedFrame, FrameReader, Speaker, WordsHeard, speak
 from fakes.speech.code import read, stamp
+from fakes.speech.robust.block_reader import BlockReader
+from fakes.speech.robust.voice import speak as speak_robustly
 from voiceutils.mulaw import FRAME_BYTES, FRAMES_PER_SECOND, SILENCE_FRAME
 
 SPEECH = speak("My internet stopped working.", speaker=Speaker.AGENT, call=4729)
@@ -70,3 +72,25 @@ def test_judge_frames(benchmark: BenchmarkFixture) -> None:
     """From codes to words."""
     codes = [code for frame in SECOND if (code := read(frame))]
     assert len(benchmark(lambda: WordsHeard(codes).words())) >= 2
+
+
+@pytest.mark.benchmark(group="speech: stream of 50 frames")
+def test_stream_of_robust_speech(benchmark: BenchmarkFixture) -> None:
+    """What reading costs where an agent resamples."""
+    said = speak_robustly(SPEECH.text, speaker=Speaker.AGENT, call=4729)
+    second = [*said.frames[:48], SILENCE_FRAME, SILENCE_FRAME]
+
+    def read_second() -> int:
+        reader = BlockReader()
+        found = [item for frame in second for item in reader.feed(frame)]
+        found += reader.flush()
+        return sum(isinstance(item, CodedFrame) for item in found)
+
+    assert benchmark(read_second) == 48
+
+
+@pytest.mark.benchmark(group="speech: speak a known text")
+def test_speak_a_known_text_robustly(benchmark: BenchmarkFixture) -> None:
+    """Its sound is known, its code is not."""
+    speech = benchmark(speak_robustly, SPEECH.text, speaker=Speaker.AGENT, call=17)
+    assert speech.text == SPEECH.text

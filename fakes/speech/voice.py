@@ -76,7 +76,7 @@ class Speech(NamedTuple):
         return len(self.frames) / FRAMES_PER_SECOND
 
 
-class _Utterance(NamedTuple):
+class Utterance(NamedTuple):
     """A text with its sound, before anybody says it."""
 
     tokens: tuple[str, ...]
@@ -152,12 +152,12 @@ def frames_of(
 
 @lru_cache(maxsize=512)
 def _spoken(words: tuple[str, ...]) -> _Spoken:
-    utterance = _utter(words)
+    utterance = utter(words)
     frames = stamp_all(utterance.frames, _codes(utterance))
     return _Spoken(" ".join(words), _times(utterance), tuple(frames))
 
 
-def _codes(utterance: _Utterance) -> list[FrameCode]:
+def _codes(utterance: Utterance) -> list[FrameCode]:
     said = [0] * (len(utterance.tokens) + 1)  # frames of each word so far
     lasts = [0, *map(utterance.owners.count, range(1, len(said)))]
     codes = []
@@ -188,7 +188,7 @@ def _segments(token: str) -> int:
     return max(1, -(-len(token) // SEGMENT_LETTERS))
 
 
-def _times(utterance: _Utterance) -> tuple[Word, ...]:
+def _times(utterance: Utterance) -> tuple[Word, ...]:
     owners = utterance.owners
     words = []
     begin = 0
@@ -199,7 +199,7 @@ def _times(utterance: _Utterance) -> tuple[Word, ...]:
     return tuple(words)
 
 
-def _utter(words: tuple[str, ...]) -> _Utterance:
+def utter(words: tuple[str, ...]) -> Utterance:
     if not words:
         raise SettingError("nothing to say: the text has no words")
     if len(words) > WORD_LIMIT:
@@ -225,7 +225,7 @@ def _utter(words: tuple[str, ...]) -> _Utterance:
             f"{seconds:.1f} s are too long for one utterance (at most {limit:.2f} s);"
             " speak the text sentence by sentence"
         )
-    return _Utterance(words, tuple(frames), tuple(owners))
+    return Utterance(words, tuple(frames), tuple(owners))
 
 
 def _sound(words: tuple[str, ...]) -> tuple[list[bytes], list[int]]:

@@ -1,0 +1,1 @@
+"""Speech whose code survives resampling, gain and noise; coarser than the exact one."""
