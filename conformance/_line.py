@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import time
 import uuid
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Self
 
 from conformance._case import CaseFailed
@@ -125,6 +126,8 @@ class Line(Records):
             self._launch,
         )
         other.greets = self.greets
+        other.acquaintance = self.acquaintance
+        other.company = self.company
         return other
 
     # --- doing -------------------------------------------------------------------
@@ -142,20 +145,32 @@ class Line(Records):
             Pause(1.0) if isinstance(step, AwaitGreeting) and not self.greets else step
             for step in steps
         ]
-        self.record = await place_call(
-            address or self.agent,
-            script,
-            call=self.call,
-            call_sid=self.call_sid,
-            auth_token=auth_token,
-            deadline=deadline,
-            patience=SILENCE_LIMIT,
-            settings=settings,
-            connect=self._reach.via,
-            authority=self._reach.authority,
-        )
+        with self._in_company():
+            self.record = await place_call(
+                address or self.agent,
+                script,
+                call=self.call,
+                call_sid=self.call_sid,
+                auth_token=auth_token,
+                deadline=deadline,
+                patience=SILENCE_LIMIT,
+                settings=settings,
+                connect=self._reach.via,
+                authority=self._reach.authority,
+            )
         self.lateness.merge(LatencyHistogram.from_counts(self.record.lateness))
         return self.record
+
+    @contextmanager
+    def _in_company(self) -> Iterator[None]:
+        """Tell the other lines of the case, where they must know."""
+        if self.company is not None:
+            self.company.talks(self.call, time.monotonic())
+        try:
+            yield
+        finally:
+            if self.company is not None:
+                self.company.leaves(self.call)
 
     @asynccontextmanager
     async def own_agent(self, **env: str) -> AsyncIterator[OwnAgent]:
@@ -216,6 +231,7 @@ class Line(Records):
 
     async def check_alive(self) -> None:
         """Place another call, after the trouble, and ask for a plain answer."""
+        await self.lift_faults()
         async with self.beside() as other:
             record = await other.talk(Say("What time is it?"), HangUp())
             other.expect(
@@ -237,6 +253,11 @@ class Line(Records):
     def digits(self) -> str:
         """The caller's number in words."""
         return number_words(self.call)
+
+    @staticmethod
+    def now() -> float:
+        """Return the moment, on the clock of the ledger."""
+        return time.monotonic()
 
     # --- judging -----------------------------------------------------------------
 
