@@ -1,4 +1,4 @@
-"""Where an agent meets its providers, and whether it says for whom: from two calls.
+"""Where an agent meets its providers, and whether it says for whom: from a call.
 
 Cases name three roles by the services that most agents use: ``listen`` recognises,
 ``speak_rest`` speaks, ``chat`` answers. Another agent has its roles played by other
@@ -7,7 +7,7 @@ services, and a fault that is meant for its recogniser must meet it there.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from fakes.ledger_entries import Attempt
@@ -59,14 +59,12 @@ class Acquaintance(NamedTuple):
 USUAL = Acquaintance({}, tagged=True)
 
 
-def acquaintance_of(
-    attempts: Iterable[Attempt], call_sids: Container[str]
-) -> Acquaintance:
-    """Return what the attempts of some calls tell of an agent.
+def acquaintance_of(attempts: Iterable[Attempt], call_sid: str) -> Acquaintance:
+    """Return what the attempts of one call tell of an agent.
 
     Args:
-        attempts: everything that reached the providers while only these were there.
-        call_sids: of the calls.
+        attempts: everything that reached the providers while only this call was there.
+        call_sid: of the call.
     """
     seen = [attempt for attempt in attempts if attempt.surface in _PLAYERS]
     used = {attempt.surface for attempt in seen}
@@ -74,7 +72,7 @@ def acquaintance_of(
         role: next((player for player in players if player in used), role)
         for role, players in ROLES.items()
     }
-    return Acquaintance(surfaces, all(one.group in call_sids for one in seen))
+    return Acquaintance(surfaces, all(one.group == call_sid for one in seen))
 
 
 _PLAYERS = {player for players in ROLES.values() for player in players}

@@ -253,8 +253,9 @@ class Exchange:
 
     async def _meet(self) -> Acquaintance:
         agent, control = self._agents[CLEAN], self._control
+        together = min(LINES, sum(name == CLEAN for _, name in self._futures))
         async with Line("", agent, control, self._numbering, reach=self._reach) as line:
-            self.acquaintance = await meet(line)
+            self.acquaintance = await meet(line, together)
         return self.acquaintance
 
     @asynccontextmanager

@@ -14,19 +14,27 @@ __all__ = ["meet"]
 _DEADLINE = 20.0
 
 
-async def meet(line: Line) -> Acquaintance:
-    """Return what two calls at once tell, and one more if they went wrong.
+async def meet(line: Line, together: int) -> Acquaintance:
+    """Return what a call alone tells, and then several at once.
+
+    An agent that fails alone is not tried further: nobody else makes it worse.
 
     Args:
         line: to the agent; nobody else may be calling.
+        together: how many calls there will be at once.
     """
     since = line.now()
-    async with line.beside() as other, line.beside() as third:
-        records = await asyncio.gather(_ask(line), _ask(other))
-        attempts = await line.everything(since)
-        disturbed = not all(map(_is_sound, records)) and _is_sound(await _ask(third))
-    sids = {line.call_sid, other.call_sid}
-    return acquaintance_of(attempts, sids)._replace(disturbed=disturbed)
+    alone = await _ask(line)
+    known = acquaintance_of(await line.everything(since), line.call_sid)
+    if together < 2 or not _is_sound(alone):
+        return known
+    others = [line.beside() for _ in range(together)]
+    try:
+        records = await asyncio.gather(*map(_ask, others))
+    finally:
+        for other in others:
+            await other.__aexit__()
+    return known._replace(disturbed=not all(map(_is_sound, records)))
 
 
 async def _ask(line: Line) -> CallRecord:

@@ -35,7 +35,7 @@ from fakes.twilio.caller.script import (
 from fakes.twilio.media.stream_core import Settings
 from fakes.twilio.phone import place_call
 from fakes.twilio.twiml import StreamOrder
-from fakes.twilio.web.dial import Reach, fetch_twiml
+from fakes.twilio.web.dial import CallFailed, Reach, fetch_twiml
 from fakes.twilio.web.webhook import CallLeg, voice_webhook
 from voiceutils.budget import LatencyHistogram
 from voiceutils.mulaw import SAMPLE_RATE
@@ -218,7 +218,12 @@ class Line(Records):
             raise Unsupported("needs the address of the voice webhook")
         leg = CallLeg.of(self.call, self.call_sid)
         request = voice_webhook(self.agent, leg, auth_token="")
-        return await fetch_twiml(request, self._reach.via, self._reach.authority)
+        try:
+            return await fetch_twiml(request, self._reach.via, self._reach.authority)
+        except CallFailed as failure:
+            raise CaseFailed(
+                self._case, "an order for a stream", str(failure)
+            ) from None
 
     async def _media_address(self) -> str:
         """Return the media socket; a webhook is asked for it."""

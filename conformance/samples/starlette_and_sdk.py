@@ -1,4 +1,4 @@
-"""A phone agent on Starlette, deepgram-sdk and openai, as public samples are written.
+r"""A phone agent on Starlette, deepgram-sdk and openai, as public samples are written.
 
 ::
 

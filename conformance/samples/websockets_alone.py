@@ -1,4 +1,4 @@
-"""A phone agent on websockets and the standard library, as public samples are written.
+r"""A phone agent on websockets and the standard library, as public samples are written.
 
 ::
 

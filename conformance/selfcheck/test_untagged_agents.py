@@ -115,7 +115,7 @@ def test_each_role_is_found_where_it_is_played(
 ) -> None:
     """A fault for the recogniser meets it whichever service it is."""
     seen = [attempt(n, 1.0, surface=surface) for n, surface in enumerate(surfaces)]
-    known = acquaintance_of(seen, {SID})
+    known = acquaintance_of(seen, SID)
 
     roles = ("listen", "speak_rest", "chat")
     assert tuple(known.surface_of(role) for role in roles) == played
@@ -125,8 +125,8 @@ def test_each_role_is_found_where_it_is_played(
 def test_one_request_without_a_tag_is_enough_to_be_untagged() -> None:
     """A fault set by tag would miss it."""
     tagged = Attempt(id=1, surface="listen", at=1.0, group=SID)
-    assert acquaintance_of([tagged], {SID}).tagged
-    assert not acquaintance_of([tagged, attempt(2, 1.0)], {SID}).tagged
+    assert acquaintance_of([tagged], SID).tagged
+    assert not acquaintance_of([tagged, attempt(2, 1.0)], SID).tagged
 
 
 async def test_a_fault_is_put_to_the_service_that_plays_the_role() -> None:
