@@ -24,6 +24,7 @@ __all__ = [
     "Case",
     "CaseFailed",
     "Level",
+    "Unsupported",
     "case",
     "registered",
 ]
@@ -104,6 +105,10 @@ class CaseFailed(AssertionError):  # noqa: N818 - reads as a statement where rai
             lines += [f"    {line}" for line in trace]
         lines += [f"  reproduce  pytest conformance/agent --case {number}"]
         super().__init__("\n".join(lines))
+
+
+class Unsupported(Exception):  # noqa: N818 - a verdict
+    """The agent lacks what a case needs; says what, and how to have it."""
 
 
 _cases: dict[str, Case] = {}

@@ -9,16 +9,22 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Coroutine, Iterable, Mapping
+from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping
 from concurrent.futures import Future
+from contextlib import asynccontextmanager
 from typing import Any, NamedTuple, TypeVar
 
 import pytest
 
+from conformance._acquaintance import USUAL, Acquaintance
+from conformance._booths import Booth, Booths
 from conformance._case import SHOULD, Case, CaseFailed, Level
+from conformance._company import Company
 from conformance._figures import Figure
+from conformance._first_calls import meet
 from conformance._line import Line, Numbering, Unsupported
 from conformance._own_agent import Launch
+from conformance._records import NeedsBooth
 from conformance._report import Outcome, Status
 from fakes.twilio.web.dial import Reach
 from voiceutils.errors import DeadlineExceeded
@@ -73,9 +79,11 @@ class Exchange:
         launchers: how to start another process of an agent, by name.
         without: features that the agent under test is declared to lack.
         known_failing: reasons by number of cases that it is known to fail.
+        booths: for an agent of which nothing is known; None for the reference agent.
 
     Attributes:
         outcomes: of the cases judged so far, for the report.
+        acquaintance: what the first calls told of an agent that is not ours.
     """
 
     def __init__(
@@ -89,7 +97,11 @@ class Exchange:
         launchers: Mapping[str, Launch] | None = None,
         without: frozenset[str] = frozenset(),
         known_failing: Mapping[str, str] | None = None,
+        booths: Booths | None = None,
     ) -> None:
+        self._booths = booths
+        self.acquaintance: Acquaintance | None = None
+        self._meeting: asyncio.Future[Acquaintance] | None = None
         self._known_failing = dict(known_failing or {})
         self.outcomes: list[Outcome] = []
         self._launchers = dict(launchers or {})
@@ -103,6 +115,7 @@ class Exchange:
         self._futures: dict[tuple[str, str], Future[Verdict]] = {}
         self._loop = asyncio.new_event_loop()
         self._lines = asyncio.Semaphore(LINES)
+        self._alone = asyncio.Lock()
         self._thread = threading.Thread(
             target=self._loop.run_forever, name="exchange", daemon=True
         )
@@ -204,6 +217,8 @@ class Exchange:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(timeout=10)
         self._loop.close()
+        if self._booths is not None:
+            self._booths.close()
 
     async def _cancel_all(self) -> None:
         mine = asyncio.current_task()
@@ -217,26 +232,66 @@ class Exchange:
         if lacking and pair.agent == CLEAN:
             declared = Unsupported(f"declared with --without {','.join(lacking)}")
             return Verdict(declared, 0.0, 0.0, surprises=False)
-        async with self._lines:
-            verdict = await self._put(pair)
-            for _ in range(RUNS - 1):
-                if verdict.is_valid:
-                    break
-                verdict = await self._put(pair)
+        known = await self._known(pair)
+        verdict = Verdict(NeedsBooth(), 0.0, 0.0, surprises=False)
+        if not known.disturbed:
+            async with self._lines:
+                verdict = await self._put_validly(pair, known)
+        if isinstance(verdict.failure, NeedsBooth) and self._booths is not None:
+            async with self._undisturbed(), self._booths.take() as booth:
+                verdict = await self._put_validly(pair, known, booth)
         self.verdicts[pair.case.number, pair.agent] = verdict
         return verdict
 
-    async def _put(self, pair: Pair) -> Verdict:
+    async def _known(self, pair: Pair) -> Acquaintance:
+        """Return what is known of an agent; the first one to ask makes calls."""
+        if self._booths is None or pair.agent != CLEAN:
+            return USUAL
+        if self._meeting is None:
+            self._meeting = asyncio.ensure_future(self._meet())
+        return await self._meeting
+
+    async def _meet(self) -> Acquaintance:
+        agent, control = self._agents[CLEAN], self._control
+        together = min(LINES, sum(name == CLEAN for _, name in self._futures))
+        async with Line("", agent, control, self._numbering, reach=self._reach) as line:
+            self.acquaintance = await meet(line, together)
+        return self.acquaintance
+
+    @asynccontextmanager
+    async def _undisturbed(self) -> AsyncIterator[None]:
+        """Wait until no other case calls, if the booth is where all of them do."""
+        if self._booths is None or not self._booths.shared:
+            yield
+            return
+        async with self._alone:  # two that each wait for all lines wait for each other
+            for _ in range(LINES):
+                await self._lines.acquire()
+            try:
+                yield
+            finally:
+                for _ in range(LINES):
+                    self._lines.release()
+
+    async def _put_validly(
+        self, pair: Pair, known: Acquaintance, booth: Booth | None = None
+    ) -> Verdict:
+        """Put a case to an agent, again while the machine is too busy."""
+        verdict = await self._put(pair, known, booth)
+        for _ in range(RUNS - 1):
+            if verdict.is_valid:
+                break
+            verdict = await self._put(pair, known, booth)
+        return verdict
+
+    async def _put(
+        self, pair: Pair, known: Acquaintance, booth: Booth | None
+    ) -> Verdict:
         """Put a case to an agent, once."""
-        case, address = pair.case, self._agents[pair.agent]
+        case = pair.case
         began = time.monotonic()
         failure: Exception | None = None
-        control, numbering, reach = self._control, self._numbering, self._reach
-        launch = self._launchers.get(pair.agent)
-        async with Line(
-            case.number, address, control, numbering, reach=reach, launch=launch
-        ) as line:
-            line.greets = "greeting" not in self._without or pair.agent != CLEAN
+        async with self._line(pair, known, booth) as line:
             try:
                 async with asyncio.timeout(CASE_DEADLINE):
                     await case.body(line)
@@ -247,7 +302,21 @@ class Exchange:
                 failure = error
         late = line.lateness.percentile(99) or 0.0
         surprises = (failure is None) == (pair.agent != CLEAN)
-        if isinstance(failure, Unsupported):
+        if isinstance(failure, Unsupported | NeedsBooth):
             surprises = False
         figures = tuple(line.figures)
         return Verdict(failure, time.monotonic() - began, late, surprises, figures)
+
+    def _line(self, pair: Pair, known: Acquaintance, booth: Booth | None) -> Line:
+        """Return a line to an agent, in a booth or beside others."""
+        if booth is None:
+            agent, control = self._agents[pair.agent], self._control
+            launch = self._launchers.get(pair.agent)
+        else:
+            agent, control, launch = booth.agent, booth.control, booth.launch
+        number, numbering, reach = pair.case.number, self._numbering, self._reach
+        line = Line(number, agent, control, numbering, reach=reach, launch=launch)
+        line.greets = "greeting" not in self._without or pair.agent != CLEAN
+        line.acquaintance = known
+        line.company = None if booth is None else Company()
+        return line

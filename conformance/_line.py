@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import time
 import uuid
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Self
 
 from conformance._case import CaseFailed
@@ -34,7 +35,7 @@ from fakes.twilio.caller.script import (
 from fakes.twilio.media.stream_core import Settings
 from fakes.twilio.phone import place_call
 from fakes.twilio.twiml import StreamOrder
-from fakes.twilio.web.dial import Reach, fetch_twiml
+from fakes.twilio.web.dial import CallFailed, Reach, fetch_twiml
 from fakes.twilio.web.webhook import CallLeg, voice_webhook
 from voiceutils.budget import LatencyHistogram
 from voiceutils.mulaw import SAMPLE_RATE
@@ -125,6 +126,8 @@ class Line(Records):
             self._launch,
         )
         other.greets = self.greets
+        other.acquaintance = self.acquaintance
+        other.company = self.company
         return other
 
     # --- doing -------------------------------------------------------------------
@@ -142,20 +145,32 @@ class Line(Records):
             Pause(1.0) if isinstance(step, AwaitGreeting) and not self.greets else step
             for step in steps
         ]
-        self.record = await place_call(
-            address or self.agent,
-            script,
-            call=self.call,
-            call_sid=self.call_sid,
-            auth_token=auth_token,
-            deadline=deadline,
-            patience=SILENCE_LIMIT,
-            settings=settings,
-            connect=self._reach.via,
-            authority=self._reach.authority,
-        )
+        with self._in_company():
+            self.record = await place_call(
+                address or self.agent,
+                script,
+                call=self.call,
+                call_sid=self.call_sid,
+                auth_token=auth_token,
+                deadline=deadline,
+                patience=SILENCE_LIMIT,
+                settings=settings,
+                connect=self._reach.via,
+                authority=self._reach.authority,
+            )
         self.lateness.merge(LatencyHistogram.from_counts(self.record.lateness))
         return self.record
+
+    @contextmanager
+    def _in_company(self) -> Iterator[None]:
+        """Tell the other lines of the case, where they must know."""
+        if self.company is not None:
+            self.company.talks(self.call, time.monotonic())
+        try:
+            yield
+        finally:
+            if self.company is not None:
+                self.company.leaves(self.call)
 
     @asynccontextmanager
     async def own_agent(self, **env: str) -> AsyncIterator[OwnAgent]:
@@ -203,7 +218,12 @@ class Line(Records):
             raise Unsupported("needs the address of the voice webhook")
         leg = CallLeg.of(self.call, self.call_sid)
         request = voice_webhook(self.agent, leg, auth_token="")
-        return await fetch_twiml(request, self._reach.via, self._reach.authority)
+        try:
+            return await fetch_twiml(request, self._reach.via, self._reach.authority)
+        except CallFailed as failure:
+            raise CaseFailed(
+                self._case, "an order for a stream", str(failure)
+            ) from None
 
     async def _media_address(self) -> str:
         """Return the media socket; a webhook is asked for it."""
@@ -216,6 +236,7 @@ class Line(Records):
 
     async def check_alive(self) -> None:
         """Place another call, after the trouble, and ask for a plain answer."""
+        await self.lift_faults()
         async with self.beside() as other:
             record = await other.talk(Say("What time is it?"), HangUp())
             other.expect(
@@ -237,6 +258,11 @@ class Line(Records):
     def digits(self) -> str:
         """The caller's number in words."""
         return number_words(self.call)
+
+    @staticmethod
+    def now() -> float:
+        """Return the moment, on the clock of the ledger."""
+        return time.monotonic()
 
     # --- judging -----------------------------------------------------------------
 

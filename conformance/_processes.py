@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 from urllib.parse import urlsplit
 
+from conformance._booths import Booth, Booths
 from conformance._exchange import CLEAN
 from conformance._own_agent import Launch, launcher
 from fakes.addresses import USUAL_PORTS, Addresses
@@ -15,9 +16,10 @@ from fakes.loopback import is_loopback
 from fakes.processes import AgentProcess, WorldProcess, running_world
 from voiceutils.errors import NotConnected
 
-__all__ = ["Agents", "Fakes", "start_agents", "start_fakes"]
+__all__ = ["Agents", "Fakes", "booths_for", "start_agents", "start_fakes"]
 
 _KNOCK_SECONDS = 3.0
+_UNSIGNED = {"TWILIO_AUTH_TOKEN": ""}
 
 
 class Fakes:
@@ -106,18 +108,17 @@ def start_agents(
         mutants: whether the mutants are.
     """
     agents = Agents()
-    unsigned = {"TWILIO_AUTH_TOKEN": ""}
     try:
         if agent:
             _expect_somebody(agent)
             agents.addresses[CLEAN] = agent
         elif clean:
-            process = AgentProcess(fakes.addresses, command, unsigned)
+            process = AgentProcess(fakes.addresses, command, _UNSIGNED)
             agents.addresses[CLEAN] = agents.start(process)
             agents.launchers[CLEAN] = launcher(fakes.addresses, command)
         if mutants:
             serve = [sys.executable, "-m", "conformance.mutants", "--json"]
-            process = AgentProcess(fakes.addresses, serve, unsigned)
+            process = AgentProcess(fakes.addresses, serve, _UNSIGNED)
             agents.start(process)
             served = cast("Mapping[str, Any]", process.declared["mutants"])
             for name, address in served.items():
@@ -127,3 +128,30 @@ def start_agents(
         agents.stop()
         raise
     return agents
+
+
+def booths_for(fakes: Fakes, agent: str | None, command: str | None) -> Booths | None:
+    """Return where cases call that need an agent for themselves.
+
+    Args:
+        fakes: of all other cases.
+        agent: address of an agent that runs already: it is the only booth.
+        command: how to start an agent: each booth has one.
+    """
+    if agent:
+        shared = Booth(agent, fakes.addresses.control)
+        return Booths(lambda: shared, shared=True)
+    return Booths(lambda: _booth(command)) if command else None
+
+
+def _booth(command: str) -> Booth:
+    world = WorldProcess()
+    addresses = world.start()
+    process = AgentProcess(addresses, command, _UNSIGNED)
+    try:
+        agent = process.start()
+    except BaseException:
+        world.stop()
+        raise
+    launch = launcher(addresses, command)
+    return Booth(agent, addresses.control, launch, world, process)

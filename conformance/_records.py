@@ -4,31 +4,41 @@ from __future__ import annotations
 
 import asyncio
 import time
+from typing import Any
 
 import httpx
 import msgspec
 
+from conformance._acquaintance import USUAL, Acquaintance
+from conformance._case import Unsupported
+from conformance._company import Company
 from fakes.client_findings import ClientFinding
-from fakes.faults import Fault
+from fakes.fault_rules import works_on
+from fakes.faults import Fault, Nothing
 from fakes.ledger import Attempt, CallHeard, TurnHeard
 from voiceutils.errors import DeadlineExceeded
 
-__all__ = ["Records", "Unsupported"]
+__all__ = ["NeedsBooth", "Records", "Unsupported"]
 
 CONTROL_DEADLINE = 5.0
 _POLL = 0.05
 
 
-class Unsupported(Exception):  # noqa: N818 - a verdict
-    """The agent lacks what a case needs; says what, and how to have it."""
+class NeedsBooth(Exception):  # noqa: N818 - not an error, a way to go
+    """The case must have the agent and the fakes for itself."""
 
 
 class Records:
     """Faults for one call, and what came of them.
 
+    Surfaces are named by their roles; see :mod:`conformance._acquaintance`.
+
     Attributes:
         call: the caller's number; the audio carries it.
-        call_sid: the group under which faults and attempts of the call are kept.
+        call_sid: the group under which faults and attempts of the call are kept, if
+            the agent says it.
+        acquaintance: how the agent meets its providers.
+        company: the lines of a case that has agent and fakes for itself, else None.
 
     Args:
         control: address of the fakes' control interface.
@@ -39,61 +49,126 @@ class Records:
     def __init__(self, control: str, call: int, call_sid: str) -> None:
         self.call = call
         self.call_sid = call_sid
-        self._faulty: set[str] = set()
+        self.acquaintance: Acquaintance = USUAL
+        self.company: Company | None = None
+        # The place of the first fault that is one, by surface.
+        self._faulty: dict[str, int] = {}
         self._http = httpx.AsyncClient(base_url=control, timeout=CONTROL_DEADLINE)
 
     async def fault(self, surface: str, *faults: Fault) -> None:
-        """Let the n-th attempt of this call on a surface meet the n-th fault."""
-        self._faulty.add(surface)
-        body = {"surface": surface, "group": self.call_sid, "faults": list(faults)}
-        answer = await self._http.post(
-            "/__fakes/faults", content=msgspec.json.encode(body)
-        )
-        answer.raise_for_status()
+        """Let the n-th attempt of this call on a surface meet the n-th fault.
+
+        Raises:
+            Unsupported: the service that plays this role cannot fail in this way.
+        """
+        real = self._played_by(surface, faults)
+        rule: dict[str, object] = {"surface": real, "faults": list(faults)}
+        if (company := self._company_or_tags()) is not None:
+            company.sets_faults(self.call, real)
+        else:
+            rule["group"] = self.call_sid
+        await self._post("/__fakes/faults", rule)
+        kinds = [isinstance(fault, Nothing) for fault in faults]
+        self._faulty[surface] = kinds.index(False) if False in kinds else 0
+
+    def _played_by(self, role: str, faults: tuple[Fault, ...]) -> str:
+        surface = self.acquaintance.surface_of(role)
+        for fault in faults:
+            if not works_on(fault, surface):
+                name = type(fault).__name__
+                raise Unsupported(f"{name} for {role} cannot be put to {surface}")
+        for other in self._faulty:
+            if other != role and self.acquaintance.surface_of(other) == surface:
+                raise Unsupported(f"one service, {surface}, is {role} and {other}")
+        return surface
+
+    async def lift_faults(self) -> None:
+        """Let other calls meet no fault; those of this one may be over, too."""
+        if self.company is not None:
+            (await self._http.delete("/__fakes/faults")).raise_for_status()
+            self.company.lifts_faults()
 
     async def attempts(self, surface: str | None = None) -> list[Attempt]:
         """Return this call's connections and requests, oldest first.
 
         Raises:
-            Unsupported: a fault was set and the agent cannot be told apart from others.
+            NeedsBooth: the agent does not say whose they are.
+            Unsupported: and that cannot be told in another way.
         """
-        answer = await self._http.get(f"/__fakes/ledger/groups/{self.call_sid}")
-        answer.raise_for_status()
-        found = msgspec.convert(answer.json()["attempts"], list[Attempt])
-        found.sort(key=lambda attempt: attempt.at)
+        found = await self._visible()
+        if surface is not None:
+            real = self.acquaintance.surface_of(surface)
+            found = [attempt for attempt in found if attempt.surface == real]
+        return self._of_this_call(found)
+
+    def _company_or_tags(self) -> Company | None:
+        """Return the company; None when attempts are told apart by their tags."""
+        if self.company is None and not self.acquaintance.tagged:
+            raise NeedsBooth
+        return self.company
+
+    async def _visible(self) -> list[Attempt]:
+        """Return what may be of this call, oldest first."""
+        alone = self._company_or_tags() is not None
+        found = await (self.everything() if alone else self._tagged())
+        return sorted(found, key=lambda attempt: attempt.at)
+
+    def _of_this_call(self, attempts: list[Attempt]) -> list[Attempt]:
+        company = self.company
+        return attempts if company is None else company.of(self.call, attempts)
+
+    async def everything(self, since: float = 0.0) -> list[Attempt]:
+        """Return the attempts of all calls from a moment on."""
+        content = await self._get("/__fakes/ledger")
+        found = msgspec.convert(content["attempts"], list[Attempt])
+        return [attempt for attempt in found if attempt.at >= since]
+
+    async def _tagged(self) -> list[Attempt]:
+        content = await self._get(f"/__fakes/ledger/groups/{self.call_sid}")
+        found = msgspec.convert(content["attempts"], list[Attempt])
         if not found and self._faulty:
             surfaces = ", ".join(sorted(self._faulty))
             raise Unsupported(
                 f"faults on {surfaces} need the call's sid in each request: "
                 "tag=<CallSid> on Deepgram's, user=<CallSid> on the model's"
             )
-        if surface is None:
-            return found
-        return [attempt for attempt in found if attempt.surface == surface]
+        return found
+
+    async def _get(self, path: str, **query: str) -> Any:
+        answer = await self._http.get(path, params=query)
+        answer.raise_for_status()
+        return answer.json()
+
+    async def _post(self, path: str, content: object = None) -> None:
+        body = msgspec.json.encode(content)
+        (await self._http.post(path, content=body)).raise_for_status()
 
     async def check_faults_met(self) -> None:
-        """Tell whether the agent came to every surface on which a fault waited.
+        """Tell whether the agent came to every surface as often as a fault waited.
 
         Raises:
             Unsupported: it did not, so nothing is known of how it takes the fault.
         """
-        for surface in sorted(self._faulty):
-            if not await self.attempts(surface):
+        for role, place in sorted(self._faulty.items()):
+            came = len(await self.attempts(role))
+            if came <= place:
+                surface = self.acquaintance.surface_of(role)
+                often = {0: "never", 1: "once"}.get(came, f"{came} times")
                 raise Unsupported(
-                    f"the agent never came to {surface}, where faults waited"
+                    f"the agent came to {surface} {often}; the fault waited for "
+                    f"attempt {place + 1}"
                 )
 
     async def misconduct(self, surface: str) -> dict[str, str]:
         """Return what this call's client did wrong on a surface, by code."""
-        answer = await self._http.get(
-            "/__fakes/verdict", params={"group": self.call_sid}
-        )
-        answer.raise_for_status()
-        found = msgspec.convert(answer.json()["findings"], list[ClientFinding])
+        alone = self._company_or_tags() is not None
+        query = {} if alone else {"group": self.call_sid}
+        content = await self._get("/__fakes/verdict", **query)
+        real = self.acquaintance.surface_of(surface)
         return {
             finding.code: finding.evidence[0].what
-            for finding in found
-            if finding.surface == surface
+            for finding in msgspec.convert(content["findings"], list[ClientFinding])
+            if finding.surface == real
         }
 
     async def heard(self) -> list[TurnHeard]:
@@ -110,11 +185,11 @@ class Records:
         while True:
             still = [
                 attempt
-                for attempt in await self.attempts()
+                for attempt in await self._visible()
                 if attempt.opened is not None and attempt.closed is None
             ]
             if not still or time.monotonic() >= until:
-                return still
+                return self._of_this_call(still)
             await asyncio.sleep(_POLL)
 
     async def wait_for_attempts(

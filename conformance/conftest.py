@@ -18,7 +18,13 @@ from conformance._exchange import CLEAN, Exchange, Pair
 from conformance._index import all_cases, topic_of
 from conformance._known_failing import read_known_failing
 from conformance._line import Numbering
-from conformance._processes import Agents, Fakes, start_agents, start_fakes
+from conformance._processes import (
+    Agents,
+    Fakes,
+    booths_for,
+    start_agents,
+    start_fakes,
+)
 from conformance._report import Outcome, exit_code, report, summary
 from conformance.matrix.page import render_matrix
 from conformance.matrix.reports import decode_report
@@ -36,6 +42,7 @@ _called = pytest.StashKey[bool]()
 _without = pytest.StashKey[frozenset[str]]()
 _known_failing = pytest.StashKey[dict[str, str]]()
 _outcomes = pytest.StashKey[list[Outcome]]()
+_exchange = pytest.StashKey[Exchange]()
 _not_started = pytest.StashKey[bool]()
 
 
@@ -141,7 +148,9 @@ def pytest_terminal_summary(
     """Say how the cases ended, and what a run with calls depends on."""
     if outcomes := config.stash[_outcomes]:
         terminalreporter.section("how the agent did")
-        for line in summary(outcomes):
+        exchange = config.stash.get(_exchange, None)
+        known = exchange.acquaintance if exchange is not None else None
+        for line in [*(known.told() if known else ()), *summary(outcomes)]:
             terminalreporter.write_line(line)
     if config.stash.get(_called, False) and config.get_verbosity() < 0:
         for line in pytest_report_header(config):
@@ -281,21 +290,22 @@ def exchange(
     agents: Agents,
 ) -> Iterator[Exchange]:
     """Dial every selected case at once; items wait for their own verdicts."""
-    foreign = pytestconfig.getoption("--agent") or pytestconfig.getoption(
-        "--agent-command"
-    )
+    agent = pytestconfig.getoption("--agent")
+    command = pytestconfig.getoption("--agent-command")
     pytestconfig.stash[_called] = True
     running = Exchange(
         fakes.addresses.control,
         agents.addresses,
-        strict=not foreign,
+        strict=not (agent or command),
         numbering=Numbering(pytestconfig.stash[_seed]),
         reach=pytestconfig.stash[_reach],
         launchers=agents.launchers,
         without=pytestconfig.stash[_without],
         known_failing=pytestconfig.stash[_known_failing],
+        booths=booths_for(fakes, agent, command),
     )
     running.outcomes = pytestconfig.stash[_outcomes]
+    pytestconfig.stash[_exchange] = running
     pairs = (_pair_of(item) for item in request.session.items)
     running.dial(pair for pair in pairs if pair is not None)
     yield running

@@ -10,6 +10,7 @@ import os
 import shlex
 import socket
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self
@@ -24,6 +25,8 @@ from voiceutils.errors import NotConnected, SettingError
 __all__ = ["AgentProcess", "WorldProcess", "running_world"]
 
 _ANSWER_SECONDS = 2.0
+# An agent that tells where it is may do so after it has begun to listen.
+_TOLD_SECONDS = 0.3
 
 
 def running_world() -> Addresses | None:
@@ -135,6 +138,7 @@ class AgentProcess(Child):
         self._voice_path = voice_path
         self._port = 0
         self._url = ""
+        self._accepted_at = 0.0
 
     @property
     def declared(self) -> dict[str, object]:
@@ -191,7 +195,9 @@ class AgentProcess(Child):
     def _is_ready(self) -> bool:
         if super()._is_ready():
             return True
-        if self._port and _accepts(self._port):
+        if self._port and not self._accepted_at and _accepts(self._port):
+            self._accepted_at = time.monotonic()
+        if self._accepted_at and time.monotonic() - self._accepted_at > _TOLD_SECONDS:
             self._url = f"http://127.0.0.1:{self._port}{self._voice_path}"
             return True
         return False

@@ -13,9 +13,8 @@ from fakes.twilio.caller.script import AwaitGreeting, HangUp, HangUpHow, Pause, 
 
 async def _hang_up_and_look(line: Line, how: HangUpHow) -> None:
     await line.talk(AwaitGreeting(), Say("What time is it?", reply=False), HangUp(how))
-    attempts = await line.attempts()
     line.expect(
-        any(attempt.surface == "listen" for attempt in attempts),
+        bool(await line.attempts("listen")),
         "the agent had a connection to the recogniser",
         "none",
     )

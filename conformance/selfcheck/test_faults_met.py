@@ -31,7 +31,7 @@ async def checked(*surfaces: str) -> None:
 
 async def test_an_agent_that_speaks_elsewhere_is_not_judged_by_it() -> None:
     """Its case would be green without having been put."""
-    with pytest.raises(Unsupported, match="never came to speak_rest"):
+    with pytest.raises(Unsupported, match="came to speak_rest never"):
         await checked("listen", "speak")
 
 

@@ -1,0 +1,125 @@
+"""Booths: an agent and the fakes that one case at a time has for itself.
+
+An agent that does not say whose request is whose can meet faults only where nobody else
+calls. If we start it ourselves, there are several booths, each with fakes and an agent
+of its own; else there is one, the agent itself, while all other cases are silent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from typing import NamedTuple
+
+import httpx
+import msgspec
+
+from conformance._own_agent import Launch
+from fakes.ledger import Attempt
+from fakes.processes import AgentProcess, WorldProcess
+
+__all__ = ["BOOTHS", "Booth", "Booths"]
+
+# Each takes two processes; a case in it takes about as much as any other call.
+BOOTHS = 4
+# Whatever the last case left open has so long to be closed.
+_QUIET_SECONDS = 1.5
+_POLL = 0.1
+_DEADLINE = 5.0
+
+
+class Booth(NamedTuple):
+    """Where the only case of the moment calls.
+
+    Attributes:
+        agent: address of the agent.
+        control: address of the fakes' control interface.
+        launch: starts another process of the agent with these fakes.
+        world: the fakes, where they are of this booth.
+        process: the agent, likewise.
+    """
+
+    agent: str
+    control: str
+    launch: Launch | None = None
+    world: WorldProcess | None = None
+    process: AgentProcess | None = None
+
+    def close(self) -> None:
+        """End what was started for it."""
+        for started in (self.process, self.world):
+            if started is not None:
+                started.stop()
+
+    async def clear(self) -> bool:
+        """Forget the last case; return whether it has left nothing behind."""
+        if self.process is not None and self.process.poll() is not None:
+            return False
+        async with httpx.AsyncClient(base_url=self.control, timeout=_DEADLINE) as http:
+            (await http.delete("/__fakes/faults")).raise_for_status()
+            quiet = await _is_quiet(http)
+            (await http.post("/__fakes/reset")).raise_for_status()
+        return quiet
+
+
+async def _is_quiet(http: httpx.AsyncClient) -> bool:
+    for _ in range(round(_QUIET_SECONDS / _POLL)):
+        content = (await http.get("/__fakes/ledger")).raise_for_status().json()
+        attempts = msgspec.convert(content["attempts"], list[Attempt])
+        if not any(one.opened and one.closed is None for one in attempts):
+            return True
+        await asyncio.sleep(_POLL)
+    return False
+
+
+class Booths:
+    """The booths of a session, opened when they are first needed.
+
+    Attributes:
+        shared: whether the one booth is where all other cases call, too.
+
+    Args:
+        build: opens another one; blocks while its processes start.
+        most: how many there may be.
+        shared: see above.
+    """
+
+    def __init__(
+        self, build: Callable[[], Booth], most: int = BOOTHS, *, shared: bool = False
+    ) -> None:
+        self.shared = shared
+        self._build = build
+        self._free: list[Booth] = []
+        self._all: list[Booth] = []
+        self._places = asyncio.Semaphore(1 if shared else most)
+
+    @contextlib.asynccontextmanager
+    async def take(self) -> AsyncIterator[Booth]:
+        """Lend a booth in which nothing goes on.
+
+        One that a case has left with open sockets, or with a dead agent, is closed and
+        another one opened in its place, where both are ours.
+        """
+        async with self._places:
+            booth = self._free.pop() if self._free else await self._opened()
+            if not await booth.clear() and not self.shared:
+                await asyncio.to_thread(booth.close)
+                booth = await self._opened()
+            try:
+                yield booth
+            finally:
+                self._free.append(booth)
+
+    async def _opened(self) -> Booth:
+        return await asyncio.to_thread(self._open)
+
+    def _open(self) -> Booth:
+        booth = self._build()
+        self._all.append(booth)
+        return booth
+
+    def close(self) -> None:
+        """Close them all; nobody may be in one any more."""
+        for booth in self._all:
+            booth.close()
