@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Coroutine, Iterable, Mapping
+from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping
 from concurrent.futures import Future
+from contextlib import asynccontextmanager
 from typing import Any, NamedTuple, TypeVar
 
 import pytest
@@ -19,6 +20,7 @@ from conformance._case import SHOULD, Case, CaseFailed, Level
 from conformance._figures import Figure
 from conformance._line import Line, Numbering, Unsupported
 from conformance._own_agent import Launch
+from conformance._records import AloneWanted
 from conformance._report import Outcome, Status
 from fakes.twilio.web.dial import Reach
 from voiceutils.errors import DeadlineExceeded
@@ -31,6 +33,7 @@ T = TypeVar("T")
 # every frame is still on time. A case seldom lasts longer than 20 s.
 LINES = 16
 CASE_DEADLINE = 45.0
+VERDICT_DEADLINE = 3600.0  # cases that must be alone wait for all the others
 # A phone that is a frame late sees the agent's moments wrong, and an agent on the same
 # busy machine is not itself either. What surprises on such a machine (our agent fails,
 # a mutant passes) says nothing of the agent, so it is looked at again.
@@ -73,6 +76,8 @@ class Exchange:
         launchers: how to start another process of an agent, by name.
         without: features that the agent under test is declared to lack.
         known_failing: reasons by number of cases that it is known to fail.
+        untagged: the agent under test tells its providers nothing of the call, so that
+            cases with faults have it to themselves.
 
     Attributes:
         outcomes: of the cases judged so far, for the report.
@@ -89,7 +94,10 @@ class Exchange:
         launchers: Mapping[str, Launch] | None = None,
         without: frozenset[str] = frozenset(),
         known_failing: Mapping[str, str] | None = None,
+        untagged: bool = False,
     ) -> None:
+        self._untagged = untagged
+        self._solitude = asyncio.Lock()
         self._known_failing = dict(known_failing or {})
         self.outcomes: list[Outcome] = []
         self._launchers = dict(launchers or {})
@@ -196,7 +204,9 @@ class Exchange:
         return Status.FAIL
 
     def _awaited(self, pair: Pair) -> Verdict:
-        return self._futures[pair.case.number, pair.agent].result(timeout=600)
+        return self._futures[pair.case.number, pair.agent].result(
+            timeout=VERDICT_DEADLINE
+        )
 
     def close(self) -> None:
         """End all calls and the loop."""
@@ -217,16 +227,36 @@ class Exchange:
         if lacking and pair.agent == CLEAN:
             declared = Unsupported(f"declared with --without {','.join(lacking)}")
             return Verdict(declared, 0.0, 0.0, surprises=False)
-        async with self._lines:
-            verdict = await self._put(pair)
-            for _ in range(RUNS - 1):
-                if verdict.is_valid:
-                    break
-                verdict = await self._put(pair)
+        try:
+            async with self._lines:
+                verdict = await self._put_until_valid(pair)
+        except AloneWanted:
+            async with self._all_lines():
+                verdict = await self._put_until_valid(pair, alone=True)
         self.verdicts[pair.case.number, pair.agent] = verdict
         return verdict
 
-    async def _put(self, pair: Pair) -> Verdict:
+    @asynccontextmanager
+    async def _all_lines(self) -> AsyncIterator[None]:
+        """Wait for every call in progress, and let no other begin."""
+        async with self._solitude:  # two who took some lines each would wait for ever
+            for _ in range(LINES):
+                await self._lines.acquire()
+        try:
+            yield
+        finally:
+            for _ in range(LINES):
+                self._lines.release()
+
+    async def _put_until_valid(self, pair: Pair, *, alone: bool = False) -> Verdict:
+        verdict = await self._put(pair, alone=alone)
+        for _ in range(RUNS - 1):
+            if verdict.is_valid:
+                break
+            verdict = await self._put(pair, alone=alone)
+        return verdict
+
+    async def _put(self, pair: Pair, *, alone: bool = False) -> Verdict:
         """Put a case to an agent, once."""
         case, address = pair.case, self._agents[pair.agent]
         began = time.monotonic()
@@ -237,14 +267,21 @@ class Exchange:
             case.number, address, control, numbering, reach=reach, launch=launch
         ) as line:
             line.greets = "greeting" not in self._without or pair.agent != CLEAN
+            line.untagged = self._untagged and pair.agent == CLEAN
+            if alone:
+                await line.begin_alone()
             try:
                 async with asyncio.timeout(CASE_DEADLINE):
                     await case.body(line)
                     await line.check_faults_met()
+            except AloneWanted:
+                raise
             except TimeoutError:
                 failure = DeadlineExceeded(f"case {case.number} to end", CASE_DEADLINE)
             except Exception as error:
                 failure = error
+            if alone:
+                await line.end_alone()
         late = line.lateness.percentile(99) or 0.0
         surprises = (failure is None) == (pair.agent != CLEAN)
         if isinstance(failure, Unsupported):

@@ -125,6 +125,7 @@ class Line(Records):
             self._launch,
         )
         other.greets = self.greets
+        other.untagged, other._is_second = self.untagged, True
         return other
 
     # --- doing -------------------------------------------------------------------
@@ -170,13 +171,14 @@ class Line(Records):
         if self._launch is None:
             raise Unsupported("a process of its own needs --agent-command")
         process = self._launch(env)
-        agent = self.agent
+        agent, reach = self.agent, self._reach
         async with _STARTS:
             self.agent = await asyncio.to_thread(process.start)
+        self._reach = reach._replace(via={**reach.via, **process.detours})
         try:
             yield process
         finally:
-            self.agent = agent
+            self.agent, self._reach = agent, reach
             await asyncio.to_thread(process.stop)
 
     @asynccontextmanager
@@ -232,6 +234,11 @@ class Line(Records):
         longest = max((attempt.longest_message for attempt in found), default=0)
         self.expect(longest > 0, "audio reaches the recogniser", "none does")
         return longest / SAMPLE_RATE
+
+    def utterances_heard(self) -> list[int]:
+        """Return the numbers of the agent's utterances that the caller heard."""
+        heard = self.record.utterances if self.record else []
+        return [utterance.utterance for utterance in heard]
 
     @property
     def digits(self) -> str:

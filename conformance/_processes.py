@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 from urllib.parse import urlsplit
 
 from conformance._exchange import CLEAN
-from conformance._own_agent import Launch, launcher
+from conformance._own_agent import (
+    NOT_KEPT,
+    Keeping,
+    Launch,
+    launcher,
+    unsigned_environment,
+)
 from fakes.addresses import USUAL_PORTS, Addresses
 from fakes.loopback import is_loopback
 from fakes.processes import AgentProcess, WorldProcess, running_world
@@ -33,15 +39,17 @@ class Fakes:
             self._process.stop()
 
 
-def start_fakes(*, known_ports: bool) -> Fakes:
+def start_fakes(*, known_ports: bool, stand_in: Sequence[str] | None = None) -> Fakes:
     """Start the fakes on free ports.
 
     Args:
         known_ports: use those of ``python -m fakes``, or the fakes that are there.
+        stand_in: hosts as ``HOST=FAKE`` that are stood in for beside the known ones;
+            None for none at all.
     """
     if known_ports and (running := running_world()) is not None:
         return Fakes(running, None)
-    process = WorldProcess()
+    process = WorldProcess(stand_in=stand_in)
     if known_ports:
         process = WorldProcess(
             deepgram_port=USUAL_PORTS.deepgram,
@@ -57,17 +65,21 @@ class Agents:
     Attributes:
         addresses: whom to call, by name; CLEAN is the agent under test.
         launchers: how to start another process of each, where that is possible.
+        detours: where the public names of agents lead.
     """
 
     def __init__(self) -> None:
         self.addresses: dict[str, str] = {}
         self.launchers: dict[str, Launch] = {}
+        self.detours: dict[str, str] = {}
         self._processes: list[AgentProcess] = []
 
     def start(self, process: AgentProcess) -> str:
         """Start an agent that is ended with the others; returns its address."""
         self._processes.append(process)
-        return process.start()
+        url = process.start()
+        self.detours |= process.detours
+        return url
 
     def stop(self) -> None:
         """End all that were started here."""
@@ -95,6 +107,7 @@ def start_agents(
     command: str | None,
     clean: bool,
     mutants: bool,
+    keeping: Keeping = NOT_KEPT,
 ) -> Agents:
     """Start what is to be tested.
 
@@ -104,20 +117,26 @@ def start_agents(
         command: how to start an agent; None is the reference agent.
         clean: whether the agent under test is wanted at all.
         mutants: whether the mutants are.
+        keeping: whether and how the agent under test is kept to itself.
     """
     agents = Agents()
-    unsigned = {"TWILIO_AUTH_TOKEN": ""}
     try:
         if agent:
             _expect_somebody(agent)
             agents.addresses[CLEAN] = agent
         elif clean:
-            process = AgentProcess(fakes.addresses, command, unsigned)
+            process = AgentProcess(
+                fakes.addresses,
+                command,
+                unsigned_environment(keeping),
+                **keeping._asdict(),
+            )
             agents.addresses[CLEAN] = agents.start(process)
-            agents.launchers[CLEAN] = launcher(fakes.addresses, command)
+            launch = launcher(fakes.addresses, command, keeping=keeping)
+            agents.launchers[CLEAN] = launch
         if mutants:
             serve = [sys.executable, "-m", "conformance.mutants", "--json"]
-            process = AgentProcess(fakes.addresses, serve, unsigned)
+            process = AgentProcess(fakes.addresses, serve, {"TWILIO_AUTH_TOKEN": ""})
             agents.start(process)
             served = cast("Mapping[str, Any]", process.declared["mutants"])
             for name, address in served.items():

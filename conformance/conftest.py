@@ -18,10 +18,13 @@ from conformance._exchange import CLEAN, Exchange, Pair
 from conformance._index import all_cases, topic_of
 from conformance._known_failing import read_known_failing
 from conformance._line import Numbering
+from conformance._own_agent import Keeping
 from conformance._processes import Agents, Fakes, start_agents, start_fakes
 from conformance._report import Outcome, exit_code, report, summary
 from conformance.matrix.page import render_matrix
 from conformance.matrix.reports import decode_report
+from fakes.processes import visits_at
+from fakes.stand_in.visits import Visit, What, account_of
 from fakes.twilio.web.detours import read_detours
 from fakes.twilio.web.dial import Reach
 from fakes.twilio.web.trust import trusting
@@ -36,6 +39,7 @@ _called = pytest.StashKey[bool]()
 _without = pytest.StashKey[frozenset[str]]()
 _known_failing = pytest.StashKey[dict[str, str]]()
 _outcomes = pytest.StashKey[list[Outcome]]()
+_visits = pytest.StashKey[list[Visit]]()
 _not_started = pytest.StashKey[bool]()
 
 
@@ -53,6 +57,32 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="CMD",
         help="start this agent; {port}, {deepgram}, {deepgram_websocket} and {model} "
         "are filled in, and stand in its environment",
+    )
+    group.addoption(
+        "--stand-in",
+        action="store_true",
+        help="with --agent-command: the agent finds its providers' own hosts, which "
+        "are the fakes, and no others; what else it calls is listed",
+    )
+    group.addoption(
+        "--stand-in-for",
+        action="append",
+        default=[],
+        metavar="HOST=FAKE",
+        help="answer for a further host, as deepgram, model or twilio (repeatable)",
+    )
+    group.addoption(
+        "--let-through",
+        action="append",
+        default=[],
+        type=int,
+        metavar="PORT",
+        help="a port of this machine that such an agent needs (repeatable)",
+    )
+    group.addoption(
+        "--only-declared-hosts",
+        action="store_true",
+        help="fail when such an agent calls a host that nobody stands in for",
     )
     group.addoption(
         "--connect",
@@ -110,6 +140,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Fix the seed; refuse contradictory options before anything starts."""
     if config.getoption("--agent") and config.getoption("--agent-command"):
         raise pytest.UsageError("give --agent or --agent-command, not both")
+    if config.getoption("--stand-in") and not config.getoption("--agent-command"):
+        raise pytest.UsageError("--stand-in needs --agent-command: it starts the agent")
     given = ",".join(config.getoption("--without"))
     lacking = frozenset(filter(None, map(str.strip, given.split(","))))
     if unknown := sorted(lacking - set(FEATURES)):
@@ -117,6 +149,7 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(f"--without {','.join(unknown)}: there are {known}")
     config.stash[_without] = lacking
     config.stash[_outcomes] = []
+    config.stash[_visits] = []
     seed = config.getoption("--seed")
     if seed is None:
         seed = random.SystemRandom().randrange(10_000)
@@ -143,6 +176,9 @@ def pytest_terminal_summary(
         terminalreporter.section("how the agent did")
         for line in summary(outcomes):
             terminalreporter.write_line(line)
+    visits = config.stash[_visits]
+    for line in account_of(visits):
+        terminalreporter.write_line(line)
     if config.stash.get(_called, False) and config.get_verbosity() < 0:
         for line in pytest_report_header(config):
             terminalreporter.write_line(line)
@@ -159,6 +195,9 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
         failures=session.testsfailed,
         started=not stash.get(_not_started, False),
     )
+    elsewhere = any(visit.what is What.ELSEWHERE for visit in stash[_visits])
+    if elsewhere and code == 0 and session.config.getoption("--only-declared-hosts"):
+        code = int(pytest.ExitCode.TESTS_FAILED)
     session.exitstatus = code
     agent, seed = _agent_of(session.config), stash[_seed]
     content = json.dumps(report(outcomes, code=code, agent=agent, seed=seed), indent=1)
@@ -246,7 +285,11 @@ def _started(config: pytest.Config, start: Callable[[], T]) -> T:
 def fakes(pytestconfig: pytest.Config) -> Iterator[Fakes]:
     """Deepgram and the model on this machine."""
     known_ports = bool(pytestconfig.getoption("--agent"))
-    running = _started(pytestconfig, lambda: start_fakes(known_ports=known_ports))
+    further = pytestconfig.getoption("--stand-in-for")
+    stand_in = further if pytestconfig.getoption("--stand-in") else None
+    running = _started(
+        pytestconfig, lambda: start_fakes(known_ports=known_ports, stand_in=stand_in)
+    )
     yield running
     running.stop()
 
@@ -267,9 +310,14 @@ def agents(
             command=pytestconfig.getoption("--agent-command"),
             clean=clean_wanted or not mutants_wanted,
             mutants=mutants_wanted,
+            keeping=Keeping(
+                pytestconfig.getoption("--stand-in"),
+                tuple(pytestconfig.getoption("--let-through")),
+            ),
         ),
     )
     yield running
+    pytestconfig.stash[_visits] += visits_at(fakes.addresses)
     running.stop()
 
 
@@ -285,15 +333,17 @@ def exchange(
         "--agent-command"
     )
     pytestconfig.stash[_called] = True
+    reach = pytestconfig.stash[_reach]
     running = Exchange(
         fakes.addresses.control,
         agents.addresses,
         strict=not foreign,
         numbering=Numbering(pytestconfig.stash[_seed]),
-        reach=pytestconfig.stash[_reach],
+        reach=reach._replace(via={**reach.via, **agents.detours}),
         launchers=agents.launchers,
         without=pytestconfig.stash[_without],
         known_failing=pytestconfig.stash[_known_failing],
+        untagged=pytestconfig.getoption("--stand-in"),
     )
     running.outcomes = pytestconfig.stash[_outcomes]
     pairs = (_pair_of(item) for item in request.session.items)

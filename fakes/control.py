@@ -19,6 +19,8 @@
     GET  /__fakes/stand-in                who came to a provider's own host and was not
                                           served; where `--stand-in` was given
     GET  /__fakes/health                  how late the fake Deepgram's sockets were
+    POST /__fakes/adopt                   {"group": NAME}: attempts that name no group
+                                          are of this one from now on; "" ends that
     POST /__fakes/reset                   ledger, faults and health
 """
 
@@ -62,6 +64,10 @@ class _Asked(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     until: float = float("inf")
 
 
+class _Adoption(msgspec.Struct, forbid_unknown_fields=True):
+    group: str
+
+
 class ControlServer:
     """Serves the control interface of one world."""
 
@@ -89,6 +95,7 @@ class ControlServer:
         app.router.add_get("/__fakes/ledger/groups/{group:.*}", self._group)
         app.router.add_get("/__fakes/evidence/{call:[0-9]+}", self._evidence)
         app.router.add_get("/__fakes/health", self._health)
+        app.router.add_post("/__fakes/adopt", self._adopt)
         app.router.add_post("/__fakes/reset", self._reset)
         return app
 
@@ -176,6 +183,14 @@ class ControlServer:
 
     async def _health(self, _: web.Request) -> web.Response:
         return _json({"lateness": self._punctuality.report()})
+
+    async def _adopt(self, request: web.Request) -> web.Response:
+        try:
+            wanted = msgspec.json.decode(await request.read(), type=_Adoption)
+        except msgspec.DecodeError as error:
+            raise SettingError(f"no group to adopt into: {error}") from error
+        self._ledger.adopting = wanted.group
+        return _json(wanted)
 
     async def _reset(self, _: web.Request) -> web.Response:
         self._ledger.reset()

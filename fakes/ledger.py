@@ -57,11 +57,13 @@ class Ledger:
         self._ids = itertools.count(1)
         self._utterance_numbers = itertools.count(1)
         self._late: dict[int, Callable[[], None]] = {}
+        self.adopting = ""
         self.reset()
 
     def reset(self) -> None:
         """Forget everything; numbers go on, so that old audio never passes for new."""
         self._catch_up()
+        self.adopting = ""
         self._attempts: dict[int, Attempt] = {}
         self._groups: dict[str, list[int]] = {}
         self._calls: dict[int, Call] = {}
@@ -89,6 +91,15 @@ class Ledger:
             catch_up()
 
     # --- writing -----------------------------------------------------------------
+
+    def group_for(self, named: str) -> str:
+        """Return the group of an attempt that names this one, or none.
+
+        While ``adopting`` says so, what names none belongs to the only call that there
+        is: agents that tell their providers nothing of the call can be put one at a
+        time to what is meant for one call.
+        """
+        return named or self.adopting
 
     def knock(self, surface: str, group: str, now: float) -> Attempt:
         """Enter a new attempt; the caller fills in what becomes of it."""

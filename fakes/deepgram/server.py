@@ -152,7 +152,7 @@ class DeepgramServer:
 
     def _knock(self, surface: str, request: web.Request, now: float) -> Door:
         prefix = re.split("/v[12]/", request.path)[0].strip("/")
-        group = request.query.get("tag") or prefix
+        group = self._ledger.group_for(request.query.get("tag") or prefix)
         attempt = self._ledger.knock(surface, group, now)
         sockname = request.get_extra_info("sockname")
         visitor = Visitor(

@@ -89,7 +89,8 @@ class ModelServer:
         except web.HTTPRequestEntityTooLarge:
             return _error(ChatError(413, "Body too large.", "invalid_request_error"))
         asked = read_request(body)
-        group = (asked.user or "") if isinstance(asked, Request) else ""
+        named = (asked.user or "") if isinstance(asked, Request) else ""
+        group = self._ledger.group_for(named)
         attempt = self._ledger.knock("chat", group, now)
         sockname = http.get_extra_info("sockname")
         visitor = Visitor(
