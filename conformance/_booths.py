@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import NamedTuple
 
 import httpx
@@ -17,7 +17,8 @@ import msgspec
 
 from conformance._own_agent import Launch
 from fakes.ledger import Attempt
-from fakes.processes import AgentProcess, WorldProcess
+from fakes.processes import AgentProcess, WorldProcess, visits_at
+from fakes.stand_in.visits import Visit, VisitBook
 
 __all__ = ["BOOTHS", "Booth", "Booths"]
 
@@ -38,6 +39,7 @@ class Booth(NamedTuple):
         launch: starts another process of the agent with these fakes.
         world: the fakes, where they are of this booth.
         process: the agent, likewise.
+        detours: where its public name leads, if it has one.
     """
 
     agent: str
@@ -45,6 +47,11 @@ class Booth(NamedTuple):
     launch: Launch | None = None
     world: WorldProcess | None = None
     process: AgentProcess | None = None
+    detours: Mapping[str, str] = {}
+
+    def visits(self) -> list[Visit]:
+        """Return who came to hosts of others since the last case."""
+        return [] if self.world is None else visits_at(self.world.addresses)
 
     def close(self) -> None:
         """End what was started for it."""
@@ -78,6 +85,7 @@ class Booths:
 
     Attributes:
         shared: whether the one booth is where all other cases call, too.
+        visits: who came to hosts of others in the booths.
 
     Args:
         build: opens another one; blocks while its processes start.
@@ -89,6 +97,7 @@ class Booths:
         self, build: Callable[[], Booth], most: int = BOOTHS, *, shared: bool = False
     ) -> None:
         self.shared = shared
+        self.visits = VisitBook()
         self._build = build
         self._free: list[Booth] = []
         self._all: list[Booth] = []
@@ -110,6 +119,7 @@ class Booths:
                 yield booth
             finally:
                 self._free.append(booth)
+                self.visits.add(await asyncio.to_thread(booth.visits))
 
     async def _opened(self) -> Booth:
         return await asyncio.to_thread(self._open)

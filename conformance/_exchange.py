@@ -315,6 +315,8 @@ class Exchange:
         else:
             agent, control, launch = booth.agent, booth.control, booth.launch
         number, numbering, reach = pair.case.number, self._numbering, self._reach
+        if booth is not None:
+            reach = reach._replace(via={**reach.via, **booth.detours})
         line = Line(number, agent, control, numbering, reach=reach, launch=launch)
         line.greets = "greeting" not in self._without or pair.agent != CLEAN
         line.acquaintance = known

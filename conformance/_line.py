@@ -185,13 +185,14 @@ class Line(Records):
         if self._launch is None:
             raise Unsupported("a process of its own needs --agent-command")
         process = self._launch(env)
-        agent = self.agent
+        agent, reach = self.agent, self._reach
         async with _STARTS:
             self.agent = await asyncio.to_thread(process.start)
+        self._reach = reach._replace(via={**reach.via, **process.detours})
         try:
             yield process
         finally:
-            self.agent = agent
+            self.agent, self._reach = agent, reach
             await asyncio.to_thread(process.stop)
 
     @asynccontextmanager

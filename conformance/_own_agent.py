@@ -11,18 +11,44 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
 from fakes.addresses import Addresses
 from fakes.processes import AgentProcess
 from voiceutils.errors import NotConnected
 
-__all__ = ["Launch", "OwnAgent", "launcher"]
+__all__ = [
+    "NOT_KEPT",
+    "Keeping",
+    "Launch",
+    "OwnAgent",
+    "launcher",
+    "unsigned_environment",
+]
 
 _MOST_OUTPUT = 4_000_000  # characters
 
 # From further environment to an agent that is not started yet.
 Launch = Callable[[Mapping[str, str]], "OwnAgent"]
+
+
+class Keeping(NamedTuple):
+    """How an agent is kept to itself; see :class:`~fakes.processes.AgentProcess`."""
+
+    stand_in: bool = False
+    let_through: tuple[int, ...] = ()
+
+
+NOT_KEPT = Keeping()
+
+
+def unsigned_environment(keeping: Keeping) -> dict[str, str]:
+    """Return what tells an agent that webhooks are not signed.
+
+    Agents that take their settings from nobody have a token, for Twilio's REST
+    interface; if they check signatures, they must be told of it.
+    """
+    return {} if keeping.stand_in else {"TWILIO_AUTH_TOKEN": ""}
 
 
 class OwnAgent(AgentProcess):
@@ -35,8 +61,9 @@ class OwnAgent(AgentProcess):
         addresses: Addresses,
         command: str | Sequence[str] | None,
         env: Mapping[str, str],
+        keeping: Keeping = NOT_KEPT,
     ) -> None:
-        super().__init__(addresses, command, env)
+        super().__init__(addresses, command, env, **keeping._asdict())
         self._written: list[str] = []
         self._length = 0
 
@@ -103,7 +130,10 @@ def _lines(stream: IO[str]) -> Iterator[str]:
 
 
 def launcher(
-    addresses: Addresses, command: str | None = None, mutant: str = ""
+    addresses: Addresses,
+    command: str | None = None,
+    mutant: str = "",
+    keeping: Keeping = NOT_KEPT,
 ) -> Launch:
     """Return what starts an agent of one kind.
 
@@ -111,6 +141,7 @@ def launcher(
         addresses: of the fakes.
         command: how to start it; None is the reference agent.
         mutant: or the mutant of this name.
+        keeping: whether and how it is kept to itself.
     """
     whole: str | list[str] | None = command
     if mutant:
@@ -118,6 +149,7 @@ def launcher(
         whole = [*module, "--json", "--only", mutant]
 
     def launch(env: Mapping[str, str]) -> OwnAgent:
-        return OwnAgent(addresses, whole, {"TWILIO_AUTH_TOKEN": "", **env})
+        unsigned = unsigned_environment(keeping)
+        return OwnAgent(addresses, whole, {**unsigned, **env}, keeping)
 
     return launch

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 from urllib.parse import urlsplit
 
 from conformance._booths import Booth, Booths
 from conformance._exchange import CLEAN
-from conformance._own_agent import Launch, launcher
+from conformance._own_agent import (
+    NOT_KEPT,
+    Keeping,
+    Launch,
+    launcher,
+    unsigned_environment,
+)
 from fakes.addresses import USUAL_PORTS, Addresses
 from fakes.loopback import is_loopback
 from fakes.processes import AgentProcess, WorldProcess, running_world
@@ -19,7 +25,6 @@ from voiceutils.errors import NotConnected
 __all__ = ["Agents", "Fakes", "booths_for", "start_agents", "start_fakes"]
 
 _KNOCK_SECONDS = 3.0
-_UNSIGNED = {"TWILIO_AUTH_TOKEN": ""}
 
 
 class Fakes:
@@ -35,15 +40,17 @@ class Fakes:
             self._process.stop()
 
 
-def start_fakes(*, known_ports: bool) -> Fakes:
+def start_fakes(*, known_ports: bool, stand_in: Sequence[str] | None = None) -> Fakes:
     """Start the fakes on free ports.
 
     Args:
         known_ports: use those of ``python -m fakes``, or the fakes that are there.
+        stand_in: hosts as ``HOST=FAKE`` that are stood in for beside the known ones;
+            None for none at all.
     """
     if known_ports and (running := running_world()) is not None:
         return Fakes(running, None)
-    process = WorldProcess()
+    process = WorldProcess(stand_in=stand_in)
     if known_ports:
         process = WorldProcess(
             deepgram_port=USUAL_PORTS.deepgram,
@@ -59,17 +66,21 @@ class Agents:
     Attributes:
         addresses: whom to call, by name; CLEAN is the agent under test.
         launchers: how to start another process of each, where that is possible.
+        detours: where the public names of agents lead.
     """
 
     def __init__(self) -> None:
         self.addresses: dict[str, str] = {}
         self.launchers: dict[str, Launch] = {}
+        self.detours: dict[str, str] = {}
         self._processes: list[AgentProcess] = []
 
     def start(self, process: AgentProcess) -> str:
         """Start an agent that is ended with the others; returns its address."""
         self._processes.append(process)
-        return process.start()
+        url = process.start()
+        self.detours |= process.detours
+        return url
 
     def stop(self) -> None:
         """End all that were started here."""
@@ -97,6 +108,7 @@ def start_agents(
     command: str | None,
     clean: bool,
     mutants: bool,
+    keeping: Keeping = NOT_KEPT,
 ) -> Agents:
     """Start what is to be tested.
 
@@ -106,6 +118,7 @@ def start_agents(
         command: how to start an agent; None is the reference agent.
         clean: whether the agent under test is wanted at all.
         mutants: whether the mutants are.
+        keeping: whether and how the agent under test is kept to itself.
     """
     agents = Agents()
     try:
@@ -113,12 +126,20 @@ def start_agents(
             _expect_somebody(agent)
             agents.addresses[CLEAN] = agent
         elif clean:
-            process = AgentProcess(fakes.addresses, command, _UNSIGNED)
+            process = AgentProcess(
+                fakes.addresses,
+                command,
+                unsigned_environment(keeping),
+                **keeping._asdict(),
+            )
             agents.addresses[CLEAN] = agents.start(process)
-            agents.launchers[CLEAN] = launcher(fakes.addresses, command)
+            launch = launcher(fakes.addresses, command, keeping=keeping)
+            agents.launchers[CLEAN] = launch
         if mutants:
             serve = [sys.executable, "-m", "conformance.mutants", "--json"]
-            process = AgentProcess(fakes.addresses, serve, _UNSIGNED)
+            process = AgentProcess(
+                fakes.addresses, serve, unsigned_environment(NOT_KEPT)
+            )
             agents.start(process)
             served = cast("Mapping[str, Any]", process.declared["mutants"])
             for name, address in served.items():
@@ -130,28 +151,38 @@ def start_agents(
     return agents
 
 
-def booths_for(fakes: Fakes, agent: str | None, command: str | None) -> Booths | None:
+def booths_for(
+    fakes: Fakes,
+    agent: str | None,
+    command: str | None,
+    keeping: Keeping = NOT_KEPT,
+    stand_in: Sequence[str] | None = None,
+) -> Booths | None:
     """Return where cases call that need an agent for themselves.
 
     Args:
         fakes: of all other cases.
         agent: address of an agent that runs already: it is the only booth.
         command: how to start an agent: each booth has one.
+        keeping: whether and how that one is kept to itself.
+        stand_in: as :func:`start_fakes` takes it.
     """
     if agent:
         shared = Booth(agent, fakes.addresses.control)
         return Booths(lambda: shared, shared=True)
-    return Booths(lambda: _booth(command)) if command else None
+    return Booths(lambda: _booth(command, keeping, stand_in)) if command else None
 
 
-def _booth(command: str) -> Booth:
-    world = WorldProcess()
+def _booth(command: str, keeping: Keeping, stand_in: Sequence[str] | None) -> Booth:
+    world = WorldProcess(stand_in=stand_in)
     addresses = world.start()
-    process = AgentProcess(addresses, command, _UNSIGNED)
+    unsigned = unsigned_environment(keeping)
+    process = AgentProcess(addresses, command, unsigned, **keeping._asdict())
     try:
         agent = process.start()
     except BaseException:
         world.stop()
         raise
-    launch = launcher(addresses, command)
-    return Booth(agent, addresses.control, launch, world, process)
+    launch = launcher(addresses, command, keeping=keeping)
+    detours = process.detours
+    return Booth(agent, addresses.control, launch, world, process, detours)

@@ -18,6 +18,7 @@ from conformance._exchange import CLEAN, Exchange, Pair
 from conformance._index import all_cases, topic_of
 from conformance._known_failing import read_known_failing
 from conformance._line import Numbering
+from conformance._own_agent import Keeping
 from conformance._processes import (
     Agents,
     Fakes,
@@ -28,6 +29,8 @@ from conformance._processes import (
 from conformance._report import Outcome, exit_code, report, summary
 from conformance.matrix.page import render_matrix
 from conformance.matrix.reports import decode_report
+from fakes.processes import visits_at
+from fakes.stand_in.visits import VisitBook, What, account_of
 from fakes.twilio.web.detours import read_detours
 from fakes.twilio.web.dial import Reach
 from fakes.twilio.web.trust import trusting
@@ -43,6 +46,7 @@ _without = pytest.StashKey[frozenset[str]]()
 _known_failing = pytest.StashKey[dict[str, str]]()
 _outcomes = pytest.StashKey[list[Outcome]]()
 _exchange = pytest.StashKey[Exchange]()
+_visits = pytest.StashKey[VisitBook]()
 _not_started = pytest.StashKey[bool]()
 
 
@@ -60,6 +64,32 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="CMD",
         help="start this agent; {port}, {deepgram}, {deepgram_websocket} and {model} "
         "are filled in, and stand in its environment",
+    )
+    group.addoption(
+        "--stand-in",
+        action="store_true",
+        help="with --agent-command: the agent finds its providers' own hosts, which "
+        "are the fakes, and no others; what else it calls is listed",
+    )
+    group.addoption(
+        "--stand-in-for",
+        action="append",
+        default=[],
+        metavar="HOST=FAKE",
+        help="answer for a further host, as deepgram, model or twilio (repeatable)",
+    )
+    group.addoption(
+        "--let-through",
+        action="append",
+        default=[],
+        type=int,
+        metavar="PORT",
+        help="a port of this machine that such an agent needs (repeatable)",
+    )
+    group.addoption(
+        "--only-declared-hosts",
+        action="store_true",
+        help="fail when such an agent calls a host that nobody stands in for",
     )
     group.addoption(
         "--connect",
@@ -117,6 +147,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Fix the seed; refuse contradictory options before anything starts."""
     if config.getoption("--agent") and config.getoption("--agent-command"):
         raise pytest.UsageError("give --agent or --agent-command, not both")
+    if config.getoption("--stand-in") and not config.getoption("--agent-command"):
+        raise pytest.UsageError("--stand-in needs --agent-command: it starts the agent")
     given = ",".join(config.getoption("--without"))
     lacking = frozenset(filter(None, map(str.strip, given.split(","))))
     if unknown := sorted(lacking - set(FEATURES)):
@@ -124,6 +156,7 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(f"--without {','.join(unknown)}: there are {known}")
     config.stash[_without] = lacking
     config.stash[_outcomes] = []
+    config.stash[_visits] = VisitBook()
     seed = config.getoption("--seed")
     if seed is None:
         seed = random.SystemRandom().randrange(10_000)
@@ -152,6 +185,8 @@ def pytest_terminal_summary(
         known = exchange.acquaintance if exchange is not None else None
         for line in [*(known.told() if known else ()), *summary(outcomes)]:
             terminalreporter.write_line(line)
+    for line in account_of(config.stash[_visits].visits):
+        terminalreporter.write_line(line)
     if config.stash.get(_called, False) and config.get_verbosity() < 0:
         for line in pytest_report_header(config):
             terminalreporter.write_line(line)
@@ -168,6 +203,9 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
         failures=session.testsfailed,
         started=not stash.get(_not_started, False),
     )
+    elsewhere = any(visit.what is What.ELSEWHERE for visit in stash[_visits].visits)
+    if elsewhere and code == 0 and session.config.getoption("--only-declared-hosts"):
+        code = int(pytest.ExitCode.TESTS_FAILED)
     session.exitstatus = code
     agent, seed = _agent_of(session.config), stash[_seed]
     content = json.dumps(report(outcomes, code=code, agent=agent, seed=seed), indent=1)
@@ -251,11 +289,24 @@ def _started(config: pytest.Config, start: Callable[[], T]) -> T:
     pytest.fail(f"could not start: {problem}", pytrace=False)
 
 
+def _stood_in_for(config: pytest.Config) -> list[str] | None:
+    hosts: list[str] = config.getoption("--stand-in-for")
+    return hosts if config.getoption("--stand-in") else None
+
+
+def _keeping(config: pytest.Config) -> Keeping:
+    let_through = tuple(config.getoption("--let-through"))
+    return Keeping(config.getoption("--stand-in"), let_through)
+
+
 @pytest.fixture(scope="session")
 def fakes(pytestconfig: pytest.Config) -> Iterator[Fakes]:
     """Deepgram and the model on this machine."""
     known_ports = bool(pytestconfig.getoption("--agent"))
-    running = _started(pytestconfig, lambda: start_fakes(known_ports=known_ports))
+    hosts = _stood_in_for(pytestconfig)
+    running = _started(
+        pytestconfig, lambda: start_fakes(known_ports=known_ports, stand_in=hosts)
+    )
     yield running
     running.stop()
 
@@ -276,9 +327,11 @@ def agents(
             command=pytestconfig.getoption("--agent-command"),
             clean=clean_wanted or not mutants_wanted,
             mutants=mutants_wanted,
+            keeping=_keeping(pytestconfig),
         ),
     )
     yield running
+    pytestconfig.stash[_visits].add(visits_at(fakes.addresses))
     running.stop()
 
 
@@ -292,17 +345,20 @@ def exchange(
     """Dial every selected case at once; items wait for their own verdicts."""
     agent = pytestconfig.getoption("--agent")
     command = pytestconfig.getoption("--agent-command")
+    keeping, hosts = _keeping(pytestconfig), _stood_in_for(pytestconfig)
+    booths = booths_for(fakes, agent, command, keeping, hosts)
     pytestconfig.stash[_called] = True
+    reach = pytestconfig.stash[_reach]
     running = Exchange(
         fakes.addresses.control,
         agents.addresses,
         strict=not (agent or command),
         numbering=Numbering(pytestconfig.stash[_seed]),
-        reach=pytestconfig.stash[_reach],
+        reach=reach._replace(via={**reach.via, **agents.detours}),
         launchers=agents.launchers,
         without=pytestconfig.stash[_without],
         known_failing=pytestconfig.stash[_known_failing],
-        booths=booths_for(fakes, agent, command),
+        booths=booths,
     )
     running.outcomes = pytestconfig.stash[_outcomes]
     pytestconfig.stash[_exchange] = running
@@ -310,3 +366,5 @@ def exchange(
     running.dial(pair for pair in pairs if pair is not None)
     yield running
     running.close()
+    if booths is not None:
+        pytestconfig.stash[_visits].add(booths.visits.visits)

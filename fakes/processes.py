@@ -14,15 +14,18 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self
+from urllib.parse import urlsplit
 
 import httpx
 import msgspec
 
 from fakes.addresses import USUAL_PORTS, Addresses
 from fakes.child import START_SECONDS, Child
+from fakes.stand_in.environment import agent_environment
+from fakes.stand_in.visits import Visit
 from voiceutils.errors import NotConnected, SettingError
 
-__all__ = ["AgentProcess", "WorldProcess", "running_world"]
+__all__ = ["AgentProcess", "WorldProcess", "running_world", "visits_at"]
 
 _ANSWER_SECONDS = 2.0
 # An agent that tells where it is may do so after it has begun to listen.
@@ -45,6 +48,24 @@ def running_world() -> Addresses | None:
     return addresses
 
 
+def visits_at(addresses: Addresses) -> list[Visit]:
+    """Return who came to the providers' own hosts, or elsewhere, and was not served.
+
+    Raises:
+        NotConnected: the fakes do not answer.
+    """
+    if addresses.stand_in is None:
+        return []
+    try:
+        with httpx.Client(timeout=_ANSWER_SECONDS, trust_env=False) as client:
+            told = client.get(f"{addresses.control}/__fakes/stand-in")
+            return msgspec.convert(
+                told.raise_for_status().json()["visits"], list[Visit]
+            )
+    except httpx.HTTPError as error:
+        raise NotConnected(f"the fakes do not tell who came: {error}") from error
+
+
 class WorldProcess(Child):
     """``python -m fakes --json`` as a child.
 
@@ -54,6 +75,8 @@ class WorldProcess(Child):
         control_port: of the control interface.
         twilio_port: of the telephone exchange's REST interface.
         model_delay: seconds to the model's first token; None leaves the default.
+        stand_in: also answer for the providers' own hosts, and for these, named as
+            ``HOST=FAKE``; None does neither.
         options: further options of ``python -m fakes``.
         deadline: seconds for the start.
     """
@@ -68,6 +91,7 @@ class WorldProcess(Child):
         control_port: int = 0,
         twilio_port: int = 0,
         model_delay: float | None = None,
+        stand_in: Sequence[str] | None = None,
         options: Sequence[str] = (),
         deadline: float = START_SECONDS,
     ) -> None:
@@ -78,6 +102,7 @@ class WorldProcess(Child):
             f"--control-port={control_port}",
             f"--twilio-port={twilio_port}",
             *([] if model_delay is None else [f"--model-delay={model_delay}"]),
+            *([] if stand_in is None else _standing_in(stand_in)),
             *options,
         ]
 
@@ -110,11 +135,16 @@ class AgentProcess(Child):
 
     Args:
         addresses: of the fakes; they fill in ``{deepgram}``, ``{deepgram_websocket}``,
-            ``{model}`` and ``{control}`` of the command, and stand in its environment.
+            ``{model}`` and ``{control}`` of the command, and stand in its environment;
+            ``{host}`` is the agent's own host as callers know it.
         command: None is the reference agent.
         env: more environment.
         options: further options of the reference agent.
         voice_path: path of the voice webhook of a command that does not tell.
+        stand_in: keep it to itself: it finds its providers' own hosts, which are the
+            fakes, and no others. A command with ``{port}`` is then called by a public
+            name, as behind a tunnel; see ``detours``.
+        let_through: ports of this machine that it may reach all the same.
         deadline: seconds for the start.
     """
 
@@ -128,6 +158,8 @@ class AgentProcess(Child):
         *,
         options: Sequence[str] = (),
         voice_path: str = "/voice",
+        stand_in: bool = False,
+        let_through: Sequence[int] = (),
         deadline: float = START_SECONDS,
     ) -> None:
         super().__init__(deadline)
@@ -136,6 +168,8 @@ class AgentProcess(Child):
         self._env = dict(env or {})
         self._options = options
         self._voice_path = voice_path
+        self._stand_in = stand_in
+        self._let_through = let_through
         self._port = 0
         self._url = ""
         self._accepted_at = 0.0
@@ -154,13 +188,19 @@ class AgentProcess(Child):
             raise NotConnected("the agent is not started; call start() first")
         return str(url)
 
+    @property
+    def detours(self) -> dict[str, str]:
+        """Where the agent's public name leads, if it has one."""
+        public = self._stand_in and self._port and not self._declared
+        return {self._public_name: f"127.0.0.1:{self._port}"} if public else {}
+
+    @property
+    def _public_name(self) -> str:
+        return f"agent-{self._port}.test"  # RFC 6761: nobody's
+
     def start(self) -> str:
         """Start and wait until the agent can be called; returns its address."""
-        env = {
-            **_environment_for_python(),
-            **self._addresses.environment(),
-            **self._env,
-        }
+        env = self._environment()
         if self._command is None:
             command = [sys.executable, "-m", "voiceutils.agent", "--json", "--port=0"]
             command += [
@@ -171,18 +211,36 @@ class AgentProcess(Child):
         else:
             command = self._filled_in(self._command)
             env |= {"PORT": str(self._port)} if self._port else {}
+        if self._stand_in:
+            command = [*self._gate(), *command]
         self._launch(command, env)
         self._await_ready("the agent to say where it can be called")
         return self.url
+
+    def _environment(self) -> dict[str, str]:
+        env = _environment_for_python()
+        if not self._stand_in:
+            return {**env, **self._addresses.environment(), **self._env}
+        if self._addresses.stand_in is None:
+            raise SettingError("these fakes stand in for nobody; give them --stand-in")
+        return {**agent_environment(env, self._addresses), **self._env}
+
+    def _gate(self) -> list[str]:
+        """Return what an agent's command follows when it is kept to itself."""
+        module = [sys.executable, "-m", "fakes.stand_in", "--environment-as-is"]
+        through = [f"--let-through={port}" for port in self._let_through]
+        return [*module, f"--control={self._addresses.control}", *through, "--"]
 
     def _filled_in(self, command: str | Sequence[str]) -> list[str]:
         words = shlex.split(command) if isinstance(command, str) else list(command)
         if not words:
             raise SettingError("the agent command is empty")
-        values = msgspec.to_builtins(self._addresses)
+        told = msgspec.to_builtins(self._addresses)
+        values = {name: value for name, value in told.items() if isinstance(value, str)}
         if any("{port}" in word for word in words):
             self._port = _free_port()
             values["port"] = str(self._port)
+            values["host"] = next(iter(self.detours), f"127.0.0.1:{self._port}")
         for name, value in values.items():
             words = [word.replace("{" + name + "}", value) for word in words]
         return words
@@ -194,11 +252,16 @@ class AgentProcess(Child):
 
     def _is_ready(self) -> bool:
         if super()._is_ready():
-            return True
+            # A gate is opened a moment after the agent listens.
+            port = urlsplit(self.url).port
+            return not self._stand_in or port is None or _accepts(port)
         if self._port and not self._accepted_at and _accepts(self._port):
             self._accepted_at = time.monotonic()
         if self._accepted_at and time.monotonic() - self._accepted_at > _TOLD_SECONDS:
-            self._url = f"http://127.0.0.1:{self._port}{self._voice_path}"
+            base = f"http://127.0.0.1:{self._port}"
+            if self._stand_in:
+                base = f"https://{self._public_name}"
+            self._url = f"{base}{self._voice_path}"
             return True
         return False
 
@@ -206,6 +269,11 @@ class AgentProcess(Child):
         """Start."""
         self.start()
         return self
+
+
+def _standing_in(further: Sequence[str]) -> list[str]:
+    ports = ["--stand-in-port=0", "--proxy-port=0"]
+    return ["--stand-in", *ports, *(f"--stand-in-for={host}" for host in further)]
 
 
 def _environment_for_python() -> dict[str, str]:

@@ -45,37 +45,45 @@ class Relay:
             client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
             client.close()
             return
-        ends = _End(), _End()
-        ends[0].other, ends[1].other = ends[1], ends[0]
-        for end, sock in zip(ends, (client, there), strict=True):
+        far, near = _End(), _End()
+        far.other, near.other = near, far
+        for end, sock in ((far, there), (near, client)):
             sock.setblocking(False)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            await loop.connect_accepted_socket(lambda end=end: end, sock)  # type: ignore[misc]
-        for end in ends:
-            end.begin()
-        await asyncio.gather(*(end.lost for end in ends))
+            await loop.connect_accepted_socket(end.myself, sock)
+        await asyncio.gather(near.lost, far.lost)
 
 
 class _End(asyncio.Protocol):
+    """One of two; the far one may speak before the near one is there."""
+
     def __init__(self) -> None:
         self.other: _End = self
         self.lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._transport: asyncio.Transport | None = None
+        self._early: list[bytes] = []
         self._ended = False
 
-    def begin(self) -> None:
-        if self._transport is not None and not self._transport.is_closing():
-            self._transport.resume_reading()
+    def myself(self) -> _End:
+        return self
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's transports are no asyncio.Transport by type.
-        self._transport = cast("asyncio.Transport", transport)
-        self._transport.set_write_buffer_limits(high=_ROOM)
-        self._transport.pause_reading()  # until the other end is there
+        here = self._transport = cast("asyncio.Transport", transport)
+        here.set_write_buffer_limits(high=_ROOM)
+        here.writelines(self.other._early)
+        self.other._early.clear()
+        if self.other._ended:
+            here.write_eof()
+        if self.other.lost.done():
+            here.close()
 
     def data_received(self, data: bytes) -> None:
-        if self.other._transport is not None:
-            self.other._transport.write(data)
+        there = self.other._transport
+        if there is not None:
+            there.write(data)
+        elif not self.other.lost.done():
+            self._early.append(data)
 
     def eof_received(self) -> bool:
         self._ended = True
@@ -92,7 +100,9 @@ class _End(asyncio.Protocol):
             self.other._transport.pause_reading()
 
     def resume_writing(self) -> None:
-        self.other.begin()
+        there = self.other._transport
+        if there is not None and not there.is_closing():
+            there.resume_reading()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None

@@ -62,6 +62,11 @@ class VisitBook:
         if key in self._counts or len(self._counts) < _MOST:
             self._counts[key] = self._counts.get(key, 0) + count
 
+    def add(self, visits: Iterable[Visit]) -> None:
+        """Count what another book has."""
+        for visit in visits:
+            self.enter(visit.what, visit.host, visit.count)
+
     def reset(self) -> None:
         """Forget all."""
         self._counts.clear()
