@@ -6,9 +6,10 @@ from collections.abc import Iterable
 
 import msgspec
 
+from fakes.faults import RESPONSES
 from fakes.ledger_entries import Attempt
 
-__all__ = ["SHORT_LIFE", "Reconnect", "failed", "reconnects"]
+__all__ = ["SHORT_LIFE", "Reconnect", "failed", "finished", "reconnects"]
 
 SHORT_LIFE = 1.0  # seconds; a connection that the service ends so soon never worked
 
@@ -35,17 +36,25 @@ class Reconnect(msgspec.Struct, frozen=True, kw_only=True):
     failed: bool
 
 
-def failed(attempt: Attempt) -> bool:
-    """Return whether an attempt never worked, through the service's doing."""
+def finished(attempt: Attempt) -> bool:
+    """Return whether a connection that was let in came to the end that it should."""
+    if attempt.closed_by == "client" or attempt.surface in RESPONSES:
+        return True
+    return attempt.close_code in (None, 1000) and bool(attempt.conduct.farewell)
+
+
+def failed(attempt: Attempt, healthy: float = SHORT_LIFE) -> bool:
+    """Return whether an attempt never worked.
+
+    It was refused, or it ended before it was let in, or the service ended it unasked
+    before it had lasted for ``healthy`` seconds.
+    """
     if attempt.refused_with is not None:
         return True
+    if attempt.opened is None:
+        return attempt.closed is not None
     seconds = attempt.open_seconds
-    return (
-        attempt.closed_by == "fake"
-        and attempt.close_code not in (None, 1000)
-        and seconds is not None
-        and seconds < SHORT_LIFE
-    )
+    return seconds is not None and seconds < healthy and not finished(attempt)
 
 
 def _cause(attempt: Attempt) -> str:

@@ -12,6 +12,7 @@ from heapq import heappop, heappush
 from pathlib import Path
 from typing import Any
 
+from fakes.backoff_policy import Policy
 from fakes.call_record import ENDED_BY_TESTER, CallRecord
 from fakes.evidence.report import write_report
 from fakes.evidence.trace import (
@@ -24,7 +25,6 @@ from fakes.evidence.trace import (
     RunEnded,
     append,
 )
-from loadtests._backoff import Policy
 from loadtests._lines import Settled, recording_of
 from loadtests._tally import Tally
 from voiceutils.budget import Budget

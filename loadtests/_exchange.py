@@ -8,14 +8,12 @@ import shutil
 import sys
 from dataclasses import dataclass
 
-import msgspec
-
 from fakes.addresses import USUAL_PORTS, Addresses, Ports
+from fakes.backoff_policy import Policy, declared_policy
 from fakes.delays import typical
 from fakes.processes import running_world
 from fakes.twilio.caller.script import HangUp, Pause
 from fakes.world import AgentProcess, ModelSettings, WorldProcess
-from loadtests._backoff import Policy
 from loadtests._ledger import Ledger
 from loadtests._lines import Lines, Numbers
 from loadtests._options import ECHO, LoadOptions
@@ -110,10 +108,7 @@ class Exchange:
     def _declared_policy(self) -> Policy | None:
         """The retry policy in the agent's line of JSON, if it has one that reads."""
         declared = self._agent.declared.get("backoff") if self._agent else None
-        try:
-            return msgspec.convert(declared, _DeclaredBackoff).policy()
-        except msgspec.ValidationError:
-            return None
+        return declared_policy(declared)
 
     @property
     def title(self) -> str:
@@ -154,16 +149,3 @@ class Exchange:
         for child in (agent, world):
             if child is not None:
                 child.stop()
-
-
-class _DeclaredBackoff(msgspec.Struct):
-    initial: float
-    factor: float
-    max_delay: float
-    attempts: int
-    jitter: str = "none"
-
-    def policy(self) -> Policy:
-        return Policy(
-            self.initial, self.factor, self.max_delay, self.jitter, self.attempts
-        )

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
 from http.client import HTTPException
 from urllib.parse import urlencode
 
@@ -13,11 +11,9 @@ import msgspec
 
 from fakes.call_record import CallRecord
 from fakes.evidence.call_evidence import CallEvidence
-from fakes.ledger import Attempt
-from loadtests._backoff import AttemptSeen
 from voiceutils.errors import VoiceError
 
-__all__ = ["Ledger", "at_the_door"]
+__all__ = ["Ledger"]
 
 DEADLINE = 5.0
 
@@ -77,16 +73,3 @@ class Ledger:
             raise VoiceError(f"the fakes refused {path}: {error.code} {said}") from None
         except (OSError, HTTPException) as error:
             raise VoiceError(f"the fakes do not answer {path}: {error}") from None
-
-
-def at_the_door(attempts: Sequence[Attempt]) -> list[AttemptSeen]:
-    """The ``attempts`` as the judge of reconnections wants them."""
-    return [
-        AttemptSeen(attempt.at, _status(attempt.outcome), attempt.retry_after)
-        for attempt in attempts
-    ]
-
-
-def _status(outcome: str) -> int:
-    found = re.fullmatch(r"refused (\d{3})", outcome)
-    return int(found[1]) if found else 0

@@ -13,6 +13,8 @@ import gevent
 import msgspec
 from gevent.pool import Pool
 
+from fakes.backoff_oracle import judge_attempts
+from fakes.backoff_policy import Policy
 from fakes.call_record import CallRecord
 from fakes.engine.commands import LinesNow
 from fakes.engine.link import EngineProcess
@@ -21,8 +23,7 @@ from fakes.evidence.waterfall import TurnParts, waterfall
 from fakes.twilio.caller.conversation_file import WrittenConversation
 from fakes.twilio.caller.script import Conversation
 from fakes.twilio.phone import CallOrder
-from loadtests._backoff import Policy, judge_attempts
-from loadtests._ledger import Ledger, at_the_door
+from loadtests._ledger import Ledger
 from loadtests._parts import count_parts
 from loadtests._tally import Tally, tally_call
 from voiceutils.errors import VoiceError
@@ -256,7 +257,8 @@ def settle(record: CallRecord, numbers: Numbers, waited: float = 0.0) -> Settled
     except VoiceError:
         return Settled(record, tally_call(record, waited=waited))
     attempts = [one for one in evidence.attempts if one.surface == "listen"]
-    backoff = judge_attempts(at_the_door(attempts), numbers.policy)
+    left = record.placed_at + record.duration
+    backoff = judge_attempts(attempts, numbers.policy, left=left)
     tally = tally_call(record, evidence.heard, backoff, attempts, waited=waited)
     parts = waterfall(record, evidence)
     count_parts(tally, parts)

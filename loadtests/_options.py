@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
+from fakes.backoff_policy import Policy, parse_policy
 from fakes.loopback import is_loopback
 from fakes.twilio.web.detours import read_detours
 from fakes.twilio.web.trust import trusting
-from loadtests._backoff import Policy, parse_policy
 from loadtests._bounds import within
 from loadtests._prometheus import check_prometheus
 from loadtests._traffic import Traffic, add_traffic_options, read_traffic

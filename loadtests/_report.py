@@ -9,6 +9,7 @@ from argparse import Namespace
 from pathlib import Path
 from typing import Protocol
 
+from fakes.backoff_policy import Policy
 from fakes.engine.commands import LinesNow
 from loadtests._capacity import CapacityStep, step_of
 from loadtests._curve import draw_curve, render_steps
@@ -29,7 +30,9 @@ __all__ = ["Report", "Subject", "judge_board"]
 log = logging.getLogger("busyhour")
 
 
-def judge_board(board: Switchboard, options: LoadOptions) -> Judged:
+def judge_board(
+    board: Switchboard, options: LoadOptions, policy: Policy | None
+) -> Judged:
     """The verdict as it stands; a worker counts as lost only when the run is over."""
     terms = Terms(
         options.budgets,
@@ -38,6 +41,7 @@ def judge_board(board: Switchboard, options: LoadOptions) -> Judged:
         board.losses(),
         calls_barge_in=_barges_in(board, options),
         whole_calls=not options.traffic.find_capacity,
+        policy=policy,
     )
     return judge_run(board.whole, terms)
 
@@ -77,12 +81,17 @@ class Report:
     def __init__(self, subject: Subject) -> None:
         self._subject = subject
 
+    @property
+    def _policy(self) -> Policy | None:
+        numbers = self._subject.numbers
+        return numbers.policy if numbers else None
+
     def judged(self) -> Judged:
         """The verdict as it stands."""
         subject = self._subject
         if subject.hunt is not None:
             return subject.hunt.judged()
-        return judge_board(subject.board or _no_run(), subject.options)
+        return judge_board(subject.board or _no_run(), subject.options, self._policy)
 
     def is_over(self) -> bool:
         """Whether the run has ended by itself."""
@@ -95,16 +104,16 @@ class Report:
     def step(self, phones: int) -> CapacityStep:
         """What the run that has just ended measured, as a step of a search."""
         board = self._subject.board or _no_run()
-        judged = judge_board(board, self._subject.options)
+        judged = judge_board(board, self._subject.options, self._policy)
         return step_of(phones, board.whole, judged, board.seconds)
 
     def table(self) -> str:
         """The table as it stands."""
         subject = self._subject
-        board, options, numbers = subject.board, subject.options, subject.numbers
+        board, options = subject.board, subject.options
         if board is None or subject.exchange is None:
             return "no run yet"
-        policy = numbers.policy if numbers else None
+        policy = self._policy
         headline = Headline(
             agent=subject.exchange.title,
             turns=options.turns,
@@ -125,7 +134,8 @@ class Report:
         board, options = self._subject.board, self._subject.options
         if board is None:
             return []
-        return table_rows(board.whole, judge_board(board, options).budgets)
+        judged = judge_board(board, options, self._policy)
+        return table_rows(board.whole, judged.budgets)
 
     def metrics(self) -> str:
         """The figures as they stand, as Prometheus reads them.

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from textwrap import wrap
 
-from loadtests._backoff import SLACK_EARLY, SLACK_LATE
+from fakes.backoff_oracle import SLACK_EARLY, SLACK_LATE
 from loadtests._cells import milliseconds, number
 from loadtests._parts import part_texts
 from loadtests._table_load import cost_texts, load_texts
@@ -244,16 +244,18 @@ def _up(tally: Tally, headline: Headline) -> str:
 
 def _backoff(tally: Tally, headline: Headline) -> list[str]:
     counts = tally.counts
-    if not counts["backoff_calls"]:
+    if not (counts["backoff_calls"] or counts["backoff_violations"]):
         return _item(
             "backoff",
             ["no second attempt seen of any call (known by Deepgram's tag=CallSid)"],
         )
     text = (
-        f"refused at first: {number(counts['backoff_calls'])} calls; "
+        f"came back: {number(counts['backoff_calls'])} calls; "
         f"{number(counts['backoff_delays'])} delays checked, "
         f"{number(counts['backoff_violations'])} out of bounds"
     )
+    if (herd := tally.crowd.herd) is not None:
+        text += f"; herd {herd:.1f}"
     against = (
         f"against {headline.backoff}; slack -{SLACK_EARLY * 1000:g} "
         f"+{SLACK_LATE * 1000:g} ms"

@@ -13,10 +13,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
+from fakes.backoff_crowd import Crowd
+from fakes.backoff_oracle import Judgement
 from fakes.call_record import ENDED_BY_TESTER, CallRecord
 from fakes.evidence.waterfall import PARTS
 from fakes.ledger import Attempt, CallHeard
-from loadtests._backoff import Judgement
 from voiceutils.budget import LatencyHistogram
 
 __all__ = ["EXAMPLES", "HISTOGRAMS", "OWN_SHARE", "PART_NAMES", "Tally", "tally_call"]
@@ -52,7 +55,10 @@ CAUSE_LENGTH = 90
 
 @dataclass
 class Tally:
-    """Sums over calls; see the module. ``counts`` is keyed by the figure's name."""
+    """Sums over calls; see the module. ``counts`` is keyed by the figure's name.
+
+    ``crowd`` is what the attempts at the recogniser's door show together.
+    """
 
     counts: Counter[str] = field(default_factory=Counter)
     causes: Counter[str] = field(default_factory=Counter)
@@ -61,6 +67,7 @@ class Tally:
         default_factory=lambda: {name: LatencyHistogram() for name in HISTOGRAMS}
     )
     examples: dict[str, list[tuple[int, str]]] = field(default_factory=dict)
+    crowd: Crowd = field(default_factory=Crowd)
 
     def show(self, kind: str, call: int, text: str) -> None:
         """Keep ``text`` as an example of ``kind`` if its call is among the first."""
@@ -75,6 +82,7 @@ class Tally:
             self.histograms[name].merge(histogram)
         for kind, shown in other.examples.items():
             self._keep(kind, shown)
+        self.crowd.merge(other.crowd)
 
     def _keep(self, kind: str, shown: Iterable[tuple[int, str]]) -> None:
         kept = {*self.examples.get(kind, ()), *shown}
@@ -94,6 +102,7 @@ class Tally:
                 kind: [list(shown) for shown in examples]
                 for kind, examples in self.examples.items()
             },
+            "crowd": msgspec.to_builtins(self.crowd, str_keys=True),
         }
 
     @classmethod
@@ -108,6 +117,7 @@ class Tally:
             tally.histograms[name] = LatencyHistogram.from_counts(counts)
         for kind, examples in data["examples"].items():
             tally.examples[kind] = [(call, text) for call, text in examples]
+        tally.crowd = msgspec.convert(data["crowd"], Crowd, strict=False)
         return tally
 
 
@@ -163,8 +173,9 @@ def tally_call(
         if others := [call for call in attempt.calls if call != record.call]:
             counts["crossed"] += 1
             tally.show("crossed", record.call, f"call {others[0]} on its connection")
-    if backoff is not None and backoff.delays:
-        counts["backoff_calls"] = 1
+    if backoff is not None:
+        tally.crowd.merge(backoff.crowd)
+        counts["backoff_calls"] = int(backoff.delays > 0)
         counts["backoff_delays"] = backoff.delays
         counts["backoff_violations"] = len(backoff.violations)
         for violation in backoff.violations:

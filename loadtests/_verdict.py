@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from fakes.backoff_policy import Policy
 from loadtests._tally import Tally
 from voiceutils.budget import Budget, Verdict
 
@@ -51,6 +52,7 @@ class Terms:
         losses: what is missing of each worker that was lost, in words.
         calls_barge_in: whether the conversation holds a barge-in.
         whole_calls: whether calls must have come to their end to be judged by.
+        policy: what the agent declares of its retries; None for the general bounds.
     """
 
     budgets: Sequence[Budget]
@@ -59,6 +61,7 @@ class Terms:
     losses: Sequence[str] = ()
     calls_barge_in: bool = True
     whole_calls: bool = True
+    policy: Policy | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +89,7 @@ def judge_run(tally: Tally, terms: Terms) -> Judged:
     )
     late = _late(tally)
     reasons = [*late, *_blocked(tally), *_calls(tally, terms), *_audio(tally)]
-    reasons += _backoff(tally)
+    reasons += _backoff(tally, terms.policy)
     ended = ("completed", "failed") if terms.whole_calls else ("placed",)
     measured = any(tally.counts[name] for name in ended)
     if measured:
@@ -166,9 +169,10 @@ def _audio(tally: Tally) -> list[str]:
     return reasons
 
 
-def _backoff(tally: Tally) -> list[str]:
+def _backoff(tally: Tally, policy: Policy | None) -> list[str]:
     broken = tally.counts["backoff_violations"]
-    return [f"{broken} reconnection delays out of bounds"] if broken else []
+    reasons = [f"{broken} reconnections out of bounds"] if broken else []
+    return reasons + list(tally.crowd.violations(policy))
 
 
 def _missed(verdict: Verdict) -> str:

@@ -9,6 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conformance.core.test_waterfall import story
+from fakes.backoff_crowd import Crowd
+from fakes.backoff_oracle import Judgement
 from fakes.call_record import (
     ENDED_BY_TESTER,
     CallRecord,
@@ -18,7 +20,6 @@ from fakes.call_record import (
 )
 from fakes.evidence.waterfall import waterfall
 from fakes.ledger import Attempt, CallHeard, TurnHeard
-from loadtests._backoff import Judgement
 from loadtests._parts import count_parts, part_texts
 from loadtests._tally import (
     EXAMPLES,
@@ -160,8 +161,15 @@ ledgers = st.none() | st.builds(
     ),
     connections=st.just([]),
 )
+counted = st.dictionaries(st.integers(0, 3), st.integers(1, 9), max_size=3)
+crowds = st.builds(
+    Crowd,
+    draws=st.dictionaries(st.sampled_from(["0", "1 of range"]), counted),
+    attempts=counted,
+    needs=counted,
+)
 judgements = st.none() | st.builds(
-    Judgement, st.integers(0, 3), st.lists(st.text("ab"), max_size=2).map(tuple)
+    Judgement, st.integers(0, 3), st.lists(st.text("ab"), max_size=2).map(tuple), crowds
 )
 tallies = st.builds(tally_call, records, ledgers, judgements)
 

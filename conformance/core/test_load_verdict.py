@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from fakes.backoff_policy import Policy
 from loadtests._tally import Tally
 from loadtests._verdict import INVALID, MET, MISSED, Judged, Terms, judge_run
 from voiceutils.budget import DEFAULT_BUDGETS, Budget
@@ -104,6 +105,18 @@ def test_no_wrong_audio_is_green(counts: dict[str, int]) -> None:
 
     assert judged.exit_code == MISSED
     assert len(judged.reasons) == 1
+
+
+def test_calls_that_come_back_in_step_are_a_reason() -> None:
+    """No single call shows it."""
+    tally = a_run()
+    tally.crowd.draws["0 of range"] = {60: 40}
+    declared = Policy(0.25, 1.5, 5.0, "equal", 5)
+
+    judged = judge_run(tally, Terms(DEFAULT_BUDGETS, policy=declared))
+
+    assert judged.exit_code == MISSED
+    assert "no jitter" in judged.reasons[0]
 
 
 def test_another_recogniser_is_no_loss() -> None:

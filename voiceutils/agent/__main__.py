@@ -20,6 +20,7 @@ from voiceutils._http import checked_key
 from voiceutils.agent.call import AgentCall
 from voiceutils.agent.server import build_app
 from voiceutils.agent.settings import AgentSettings, Phrases
+from voiceutils.deepgram_stt import LASTING_SECONDS
 from voiceutils.errors import SettingError
 
 __all__ = ["main", "run"]
@@ -131,6 +132,7 @@ def _announcement(settings: AgentSettings, address: str, *, as_json: bool) -> st
         "max_delay": backoff.max_delay,
         "jitter": backoff.jitter,
         "attempts": settings.attempts,
+        "healthy": LASTING_SECONDS,
     }
     return json.dumps({"voice": voice, "media": media, "backoff": policy})
 
