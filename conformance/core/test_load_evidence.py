@@ -26,7 +26,7 @@ BUDGETS = (Budget("turn_gap", 95.0, 1.1),)
 
 def a_call(number: int, *, gap: float = 0.7, outcome: str = "completed") -> CallRecord:
     """A call of one turn with that gap."""
-    record, _ = story([gap, 0, 0, 0, 0, 0, 0])
+    record, _ = story([gap, 0, 0, 0, 0, 0, 0, 0])
     record.call, record.outcome = number, outcome
     return record
 

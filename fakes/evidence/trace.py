@@ -256,11 +256,12 @@ def check_entry(entry: Entry) -> None:
                 record.duration,
                 *(moment for turn in record.turns for moment in _moments(turn)),
                 *(part.seconds for part in parts),
+                *(event.at for event in record.events),
             )
 
 
 def _moments(turn: TurnRecord) -> tuple[float | None, ...]:
-    return turn.gap, turn.spoke_from, turn.spoke_until, turn.reply_at
+    return turn.gap, turn.spoke_from, turn.spoke_until, turn.reply_at, turn.media_at
 
 
 class _Version(msgspec.Struct):

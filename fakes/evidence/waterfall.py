@@ -30,6 +30,7 @@ PARTS: dict[str, str] = {
     "to the voice": AGENT,
     "first audio": "voice",
     "to the caller": AGENT,
+    "playout": "phone",
 }
 """The parts in their order, and who takes them:
 
@@ -40,7 +41,8 @@ PARTS: dict[str, str] = {
 * to the voice: until the agent asks for the first speech that is heard in reply, which
   includes what the model takes for a first sentence;
 * first audio: until its first byte is sent;
-* to the caller: until it sounds.
+* to the caller: until its first sound has come to the phone;
+* playout: until it sounds, behind whatever the agent had sent before.
 """
 
 
@@ -124,7 +126,8 @@ def _moments(
         spoken.requested_at if spoken else None,
         spoken.first_audio_at if spoken else None,
     ]
-    return [None if moment is None else moment - placed for moment in moments]
+    since = [None if moment is None else moment - placed for moment in moments]
+    return [*since, turn.media_at]
 
 
 def _first_utterance(
