@@ -15,11 +15,13 @@ from typing import Any, NamedTuple, TypeVar
 
 import pytest
 
+from conformance._album import Album
 from conformance._case import SHOULD, Case, CaseFailed, Level
 from conformance._figures import Figure
 from conformance._line import Line, Numbering, Unsupported
 from conformance._own_agent import Launch
 from conformance._report import Outcome, Status
+from fakes.evidence.keeper import Keeper
 from fakes.twilio.web.dial import Reach
 from voiceutils.errors import DeadlineExceeded
 
@@ -73,6 +75,7 @@ class Exchange:
         launchers: how to start another process of an agent, by name.
         without: features that the agent under test is declared to lack.
         known_failing: reasons by number of cases that it is known to fail.
+        keeper: keeps the calls of the agent under test, if anybody wants them.
 
     Attributes:
         outcomes: of the cases judged so far, for the report.
@@ -89,7 +92,9 @@ class Exchange:
         launchers: Mapping[str, Launch] | None = None,
         without: frozenset[str] = frozenset(),
         known_failing: Mapping[str, str] | None = None,
+        keeper: Keeper | None = None,
     ) -> None:
+        self._keeper = keeper
         self._known_failing = dict(known_failing or {})
         self.outcomes: list[Outcome] = []
         self._launchers = dict(launchers or {})
@@ -233,8 +238,16 @@ class Exchange:
         failure: Exception | None = None
         control, numbering, reach = self._control, self._numbering, self._reach
         launch = self._launchers.get(pair.agent)
+        kept = self._keeper if pair.agent == CLEAN else None
+        album = Album(kept, control, address) if kept else None
         async with Line(
-            case.number, address, control, numbering, reach=reach, launch=launch
+            case.number,
+            address,
+            control,
+            numbering,
+            reach=reach,
+            launch=launch,
+            album=album,
         ) as line:
             line.greets = "greeting" not in self._without or pair.agent != CLEAN
             try:
@@ -245,6 +258,9 @@ class Exchange:
                 failure = DeadlineExceeded(f"case {case.number} to end", CASE_DEADLINE)
             except Exception as error:
                 failure = error
+        if album is not None:
+            failed = isinstance(failure, CaseFailed | DeadlineExceeded)
+            await album.close(f"case {case.number}", failed=failed)
         late = line.lateness.percentile(99) or 0.0
         surprises = (failure is None) == (pair.agent != CLEAN)
         if isinstance(failure, Unsupported):

@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Self
 
+from conformance._album import Album
 from conformance._case import CaseFailed
 from conformance._figures import Figure
 from conformance._limits import SILENCE_LIMIT
@@ -81,6 +82,7 @@ class Line(Records):
         reach: detours and authority, for an agent under its public name.
         launch: starts another process of the same agent; None when it was started
             by somebody else.
+        album: takes every call that is placed, for the evidence of the run.
     """
 
     def __init__(
@@ -92,6 +94,7 @@ class Line(Records):
         lateness: LatencyHistogram | None = None,
         reach: Reach | None = None,
         launch: Launch | None = None,
+        album: Album | None = None,
     ) -> None:
         self._launch = launch
         self.figures: list[Figure] = []
@@ -104,6 +107,7 @@ class Line(Records):
         self._case = case
         self._control = control
         self._numbering = numbering
+        self._album = album
 
     async def __aenter__(self) -> Self:
         """Lend the line to a case."""
@@ -123,6 +127,7 @@ class Line(Records):
             self.lateness,
             self._reach,
             self._launch,
+            self._album,
         )
         other.greets = self.greets
         return other
@@ -153,7 +158,10 @@ class Line(Records):
             settings=settings,
             connect=self._reach.via,
             authority=self._reach.authority,
+            record_to=self._album.recording(self.call) if self._album else "",
         )
+        if self._album is not None:
+            self._album.add(self.record)
         self.lateness.merge(LatencyHistogram.from_counts(self.record.lateness))
         return self.record
 

@@ -19,9 +19,10 @@ from conformance._index import all_cases, topic_of
 from conformance._known_failing import read_known_failing
 from conformance._line import Numbering
 from conformance._processes import Agents, Fakes, start_agents, start_fakes
-from conformance._report import Outcome, exit_code, report, summary
+from conformance._report import Outcome, exit_code, report, run_results, summary
 from conformance.matrix.page import render_matrix
 from conformance.matrix.reports import decode_report
+from fakes.evidence.keeper import Keeper
 from fakes.twilio.web.detours import read_detours
 from fakes.twilio.web.dial import Reach
 from fakes.twilio.web.trust import trusting
@@ -31,6 +32,7 @@ T = TypeVar("T")
 
 _SHOWN = ("pytest", "hypothesis", "websockets", "aiohttp", "deepgram-sdk", "openai")
 _seed = pytest.StashKey[int]()
+_keeper = pytest.StashKey[Keeper]()
 _reach = pytest.StashKey[Reach]()
 _called = pytest.StashKey[bool]()
 _without = pytest.StashKey[frozenset[str]]()
@@ -97,6 +99,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--report",
         metavar="FILE.json",
         help="write verdicts, reasons, traces and figures of the cases",
+    )
+    group.addoption(
+        "--evidence",
+        metavar="DIR",
+        help="folder for a trace of the cases' calls, their recordings and one page",
     )
     group.addoption(
         "--seed",
@@ -168,6 +175,8 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
         chapters = {case.chapter: topic_of(case) for case in all_cases()}
         page = render_matrix([decode_report(content.encode())], chapters)
         Path(path).write_text(page, "utf-8")
+    if (keeper := stash.get(_keeper, None)) is not None:
+        keeper.end(run_results(outcomes, code), {})
 
 
 def _agent_of(config: pytest.Config) -> str:
@@ -285,6 +294,11 @@ def exchange(
         "--agent-command"
     )
     pytestconfig.stash[_called] = True
+    keeper = None
+    if folder := pytestconfig.getoption("--evidence"):
+        keeper = pytestconfig.stash[_keeper] = Keeper(Path(folder))
+        agent, seed = _agent_of(pytestconfig), pytestconfig.stash[_seed]
+        _started(pytestconfig, lambda: keeper.begin("conformance", agent, seed))
     running = Exchange(
         fakes.addresses.control,
         agents.addresses,
@@ -294,6 +308,7 @@ def exchange(
         launchers=agents.launchers,
         without=pytestconfig.stash[_without],
         known_failing=pytestconfig.stash[_known_failing],
+        keeper=keeper,
     )
     running.outcomes = pytestconfig.stash[_outcomes]
     pairs = (_pair_of(item) for item in request.session.items)

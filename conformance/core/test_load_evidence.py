@@ -8,15 +8,16 @@ import pytest
 
 from conformance.core.test_waterfall import story
 from fakes.call_record import CallRecord
-from fakes.evidence.trace import read_trace
-from loadtests._evidence import (
+from fakes.evidence.keeper import (
     FIRST_KEPT,
     MOST_KEPT,
     MOST_RECORDINGS,
     THEN_ONE_IN,
-    Evidence,
+    recording_of,
 )
-from loadtests._lines import Settled, recording_of
+from fakes.evidence.trace import read_trace
+from loadtests._evidence import Evidence
+from loadtests._lines import Settled
 from loadtests._tally import Tally
 from voiceutils.budget import Budget
 from voiceutils.errors import VoiceError

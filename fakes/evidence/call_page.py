@@ -70,7 +70,8 @@ def show_call(kept: CallKept, folder: Path) -> CallShown:
     pins = pins_of(kept)
     gaps = [turn.gap for turn in record.turns if turn.gap is not None]
     worst = f"longest turn gap {max(gaps) * 1000:.0f} ms" if gaps else "no turn gap"
-    title = f"call {record.call}: {outcome_of(record)}, {worst}, {seconds:.1f} s"
+    label = f"{kept.label[:LONGEST_TEXT]}, " if kept.label else ""
+    title = f"{label}call {record.call}: {outcome_of(record)}, {worst}, {seconds:.1f} s"
     caller = shown.caller if shown else []
     agent = shown.agent if shown else []
     picture = _picture(kept, seconds, pins, (caller, agent), starts)

@@ -18,6 +18,7 @@ import msgspec
 
 from fakes.call_record import CallRecord, TurnRecord
 from fakes.evidence.call_evidence import CallEvidence
+from fakes.evidence.own_figures import OwnFigures
 from fakes.evidence.sound import check_figures, check_moments
 from fakes.evidence.waterfall import TurnParts
 from voiceutils.errors import SettingError, WireError
@@ -74,12 +75,14 @@ class CallKept(_Entry, tag="call", kw_only=True):
 
     Attributes:
         kept: why: ``failed``, ``slow`` or ``sample``.
+        label: what it was placed for, such as the number of a case.
         evidence: of the providers; None when the fakes did not answer.
         audio: file name of the stereo recording beside the trace, the caller left.
     """
 
     record: CallRecord
     kept: str
+    label: str = ""
     evidence: CallEvidence | None = None
     waterfall: list[TurnParts] = []
     audio: str = ""
@@ -135,7 +138,7 @@ class RunEnded(_Entry, tag="end", kw_only=True):
     histograms: dict[str, dict[str, int]] = {}
 
 
-Entry: TypeAlias = RunBegan | CallKept | CallPassed | Moment | RunEnded
+Entry: TypeAlias = RunBegan | CallKept | CallPassed | Moment | OwnFigures | RunEnded
 
 _encode = msgspec.json.Encoder().encode
 _decoder: msgspec.json.Decoder[Entry] = msgspec.json.Decoder(Entry)
@@ -147,6 +150,7 @@ class Trace:
     Attributes:
         run: None when the first line is missing.
         end: None when the run did not come to its end.
+        own: what the agent says of its calls, by their SID.
         problems: lines that could not be read, with their numbers; the first few.
         bad_lines: how many there were.
     """
@@ -157,6 +161,7 @@ class Trace:
         self.calls: list[CallKept] = []
         self.passed: list[CallPassed] = []
         self.moments: list[Moment] = []
+        self.own: dict[str, OwnFigures] = {}
         self.problems: list[str] = []
         self.bad_lines = 0
 
@@ -173,6 +178,8 @@ class Trace:
                 self.passed.append(entry)
             case Moment():
                 self.moments.append(entry)
+            case OwnFigures():
+                self.own[entry.call_sid] = entry
 
     def refuse(self, number: int, why: str) -> None:
         """Note a line that makes no sense."""
@@ -244,6 +251,11 @@ def check_entry(entry: Entry) -> None:
             check_figures(entry.results, entry.histograms)
         case CallPassed():
             check_moments(entry.placed_at, entry.duration, *entry.gaps)
+        case OwnFigures():
+            check_moments(
+                *(turn.llm_time_to_first_token_ms for turn in entry.turns),
+                *(turn.tts_time_to_first_byte_ms for turn in entry.turns),
+            )
         case Moment():
             check_moments(
                 *(entry.at, entry.longest_wait, entry.gap_p50, entry.gap_p95),

@@ -18,7 +18,7 @@ from fakes.call_record import CallRecord, TurnRecord, UtteranceHeard
 from fakes.evidence.call_evidence import MODEL, CallEvidence, same_words
 from fakes.ledger_entries import Attempt, UtteranceMade
 
-__all__ = ["PARTS", "Part", "TurnParts", "waterfall"]
+__all__ = ["PARTS", "Part", "TurnParts", "moments_of", "waterfall"]
 
 AGENT = "agent"
 
@@ -93,7 +93,7 @@ def _of_turn(
         return None
     begin = turn.spoke_until
     end = begin + turn.gap
-    moments = _moments(turn, record, evidence)
+    moments = moments_of(turn, record, evidence)
     parts: list[Part] = []
     names: list[str] = []
     at = begin
@@ -110,10 +110,13 @@ def _of_turn(
     return TurnParts(turn.turn, turn.gap, tuple(parts))
 
 
-def _moments(
+def moments_of(
     turn: TurnRecord, record: CallRecord, evidence: CallEvidence
 ) -> list[float | None]:
-    """Return the moments between the parts, since the call was placed."""
+    """Return the moments between the parts, since the call was placed.
+
+    One fewer than :data:`PARTS`, in their order; None for one that nobody saw.
+    """
     placed = record.placed_at
     heard = next((t for t in evidence.heard.turns if t.turn == turn.turn), None)
     spoken = _first_utterance(turn, record.utterances, evidence.utterances)
