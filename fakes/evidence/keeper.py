@@ -71,7 +71,13 @@ class Keeper:
         self._broken = False
 
     def begin(
-        self, kind: str, agent: str, seed: int, backoff: str = "", **settings: Any
+        self,
+        kind: str,
+        agent: str,
+        seed: int,
+        backoff: str = "",
+        delays: Sequence[tuple[float, float]] = (),
+        **settings: Any,
     ) -> None:
         """Begin a new trace; what an earlier run left of its own is removed.
 
@@ -80,6 +86,7 @@ class Keeper:
             agent: whom the calls go to.
             seed: of the run.
             backoff: the policy that retries are held against, in words.
+            delays: its bounds.
             settings: whatever else decides what is measured.
 
         Raises:
@@ -102,6 +109,7 @@ class Keeper:
             },
             settings=settings,
             backoff=backoff,
+            delays=list(delays),
         )
         self.write(began)
 

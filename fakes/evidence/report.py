@@ -18,6 +18,7 @@ from fakes.evidence.call_page import (
     show_call,
 )
 from fakes.evidence.own_rows import own_told
+from fakes.evidence.retries import retry_chart
 from fakes.evidence.run_charts import charts_of
 from fakes.evidence.trace import CallKept, Trace, read_trace
 from fakes.evidence.waterfall import PARTS
@@ -70,6 +71,7 @@ def render_report(trace: Trace, folder: Path) -> str:
         parts=PARTS,
         causes=_causes(trace),
         retries=_retries(trace),
+        retry_chart=Markup(retry_chart(trace)),
         calls=worst,
         own=own_told(trace),
         cases=_cases(trace),

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -57,6 +58,7 @@ class RunBegan(_Entry, tag="run", kw_only=True):
         budgets: limits in seconds, by ``name pNN``.
         settings: whatever else decides what is measured.
         backoff: the policy that retries are held against, in words.
+        delays: its shortest and longest delay before each retry, in seconds.
     """
 
     version: int = VERSION
@@ -68,6 +70,7 @@ class RunBegan(_Entry, tag="run", kw_only=True):
     budgets: dict[str, float] = {}
     settings: dict[str, Any] = {}
     backoff: str = ""
+    delays: list[tuple[float, float]] = []
 
 
 class CallKept(_Entry, tag="call", kw_only=True):
@@ -245,7 +248,7 @@ def check_entry(entry: Entry) -> None:
     """
     match entry:
         case RunBegan():
-            check_moments(entry.at, *entry.budgets.values())
+            check_moments(entry.at, *entry.budgets.values(), *chain(*entry.delays))
         case RunEnded():
             check_moments(entry.at)
             check_figures(entry.results, entry.histograms)
