@@ -17,6 +17,7 @@ from typing import Any, NamedTuple, TypeVar
 import pytest
 
 from conformance._acquaintance import USUAL, Acquaintance
+from conformance._album import Album
 from conformance._booths import Booth, Booths
 from conformance._case import SHOULD, Case, CaseFailed, Level
 from conformance._company import Company
@@ -26,6 +27,7 @@ from conformance._line import Line, Numbering, Unsupported
 from conformance._own_agent import Launch
 from conformance._records import NeedsBooth
 from conformance._report import Outcome, Status
+from fakes.evidence.keeper import Keeper
 from fakes.twilio.web.dial import Reach
 from voiceutils.errors import DeadlineExceeded
 
@@ -80,6 +82,7 @@ class Exchange:
         without: features that the agent under test is declared to lack.
         known_failing: reasons by number of cases that it is known to fail.
         booths: for an agent of which nothing is known; None for the reference agent.
+        keeper: keeps the calls of the agent under test, if anybody wants them.
 
     Attributes:
         outcomes: of the cases judged so far, for the report.
@@ -98,8 +101,10 @@ class Exchange:
         without: frozenset[str] = frozenset(),
         known_failing: Mapping[str, str] | None = None,
         booths: Booths | None = None,
+        keeper: Keeper | None = None,
     ) -> None:
         self._booths = booths
+        self._keeper = keeper
         self.acquaintance: Acquaintance | None = None
         self._meeting: asyncio.Future[Acquaintance] | None = None
         self._known_failing = dict(known_failing or {})
@@ -300,6 +305,9 @@ class Exchange:
                 failure = DeadlineExceeded(f"case {case.number} to end", CASE_DEADLINE)
             except Exception as error:
                 failure = error
+        if line.album is not None and not isinstance(failure, NeedsBooth):
+            failed = isinstance(failure, CaseFailed | DeadlineExceeded)
+            await line.album.close(f"case {case.number}", failed=failed)
         late = line.lateness.percentile(99) or 0.0
         surprises = (failure is None) == (pair.agent != CLEAN)
         if isinstance(failure, Unsupported | NeedsBooth):
@@ -317,7 +325,16 @@ class Exchange:
         number, numbering, reach = pair.case.number, self._numbering, self._reach
         if booth is not None:
             reach = reach._replace(via={**reach.via, **booth.detours})
-        line = Line(number, agent, control, numbering, reach=reach, launch=launch)
+        kept = self._keeper if pair.agent == CLEAN else None
+        line = Line(
+            number,
+            agent,
+            control,
+            numbering,
+            reach=reach,
+            launch=launch,
+            album=Album(kept, control, agent) if kept else None,
+        )
         line.greets = "greeting" not in self._without or pair.agent != CLEAN
         line.acquaintance = known
         line.company = None if booth is None else Company()

@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Self
 
+from conformance._album import Album
 from conformance._case import CaseFailed
 from conformance._figures import Figure
 from conformance._limits import SILENCE_LIMIT
@@ -82,6 +83,7 @@ class Line(Records):
         reach: detours and authority, for an agent under its public name.
         launch: starts another process of the same agent; None when it was started
             by somebody else.
+        album: takes every call that is placed, for the evidence of the run.
     """
 
     def __init__(
@@ -93,6 +95,7 @@ class Line(Records):
         lateness: LatencyHistogram | None = None,
         reach: Reach | None = None,
         launch: Launch | None = None,
+        album: Album | None = None,
     ) -> None:
         self._launch = launch
         self.figures: list[Figure] = []
@@ -105,6 +108,7 @@ class Line(Records):
         self._case = case
         self._control = control
         self._numbering = numbering
+        self.album = album
 
     async def __aenter__(self) -> Self:
         """Lend the line to a case."""
@@ -124,6 +128,7 @@ class Line(Records):
             self.lateness,
             self._reach,
             self._launch,
+            self.album,
         )
         other.greets = self.greets
         other.acquaintance = self.acquaintance
@@ -145,6 +150,7 @@ class Line(Records):
             Pause(1.0) if isinstance(step, AwaitGreeting) and not self.greets else step
             for step in steps
         ]
+        album = self.album
         with self._in_company():
             self.record = await place_call(
                 address or self.agent,
@@ -157,7 +163,10 @@ class Line(Records):
                 settings=settings,
                 connect=self._reach.via,
                 authority=self._reach.authority,
+                record_to=album.recording(self.call) if album else "",
             )
+        if album is not None:
+            album.add(self.record)
         self.lateness.merge(LatencyHistogram.from_counts(self.record.lateness))
         return self.record
 

@@ -13,7 +13,15 @@ from typing import Any, NamedTuple
 from conformance._case import Case, CaseFailed
 from conformance._figures import Figure
 
-__all__ = ["EXITS", "Outcome", "Status", "exit_code", "report", "summary"]
+__all__ = [
+    "EXITS",
+    "Outcome",
+    "Status",
+    "exit_code",
+    "report",
+    "run_results",
+    "summary",
+]
 
 
 class Status(enum.StrEnum):
@@ -182,5 +190,31 @@ def report(
             outcome._asdict()
             | {"figures": [figure._asdict() for figure in outcome.figures]}
             for outcome in outcomes
+        ],
+    }
+
+
+def run_results(outcomes: Sequence[Outcome], code: int) -> dict[str, Any]:
+    """Return what the evidence of a run says at its end.
+
+    Args:
+        outcomes: of the cases.
+        code: the exit code.
+    """
+    bad = [one for one in outcomes if one.status in (Status.FAIL, Status.ERROR)]
+    verdict = "OK" if code == 0 else "INVALID" if code == INVALID else "MISSED"
+    return {
+        "verdict": verdict,
+        "exit_code": code,
+        "reasons": [f"case {one.number} {one.status}: {one.title}" for one in bad],
+        "cases": [
+            {
+                "number": one.number,
+                "status": str(one.status),
+                "level": one.level,
+                "title": one.title,
+                "got": one.got.partition("\n")[0],
+            }
+            for one in outcomes
         ],
     }

@@ -26,9 +26,10 @@ from conformance._processes import (
     start_agents,
     start_fakes,
 )
-from conformance._report import Outcome, exit_code, report, summary
+from conformance._report import Outcome, exit_code, report, run_results, summary
 from conformance.matrix.page import render_matrix
 from conformance.matrix.reports import decode_report
+from fakes.evidence.keeper import Keeper
 from fakes.processes import visits_at
 from fakes.stand_in.visits import VisitBook, What, account_of
 from fakes.twilio.web.detours import read_detours
@@ -40,6 +41,7 @@ T = TypeVar("T")
 
 _SHOWN = ("pytest", "hypothesis", "websockets", "aiohttp", "deepgram-sdk", "openai")
 _seed = pytest.StashKey[int]()
+_keeper = pytest.StashKey[Keeper]()
 _reach = pytest.StashKey[Reach]()
 _called = pytest.StashKey[bool]()
 _without = pytest.StashKey[frozenset[str]]()
@@ -136,6 +138,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="write verdicts, reasons, traces and figures of the cases",
     )
     group.addoption(
+        "--evidence",
+        metavar="DIR",
+        help="folder for a trace of the cases' calls, their recordings and one page",
+    )
+    group.addoption(
         "--seed",
         type=int,
         metavar="N",
@@ -215,6 +222,8 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
         chapters = {case.chapter: topic_of(case) for case in all_cases()}
         page = render_matrix([decode_report(content.encode())], chapters)
         Path(path).write_text(page, "utf-8")
+    if (keeper := stash.get(_keeper, None)) is not None:
+        keeper.end(run_results(outcomes, code), {})
 
 
 def _agent_of(config: pytest.Config) -> str:
@@ -349,6 +358,11 @@ def exchange(
     booths = booths_for(fakes, agent, command, keeping, hosts)
     pytestconfig.stash[_called] = True
     reach = pytestconfig.stash[_reach]
+    keeper = None
+    if folder := pytestconfig.getoption("--evidence"):
+        keeper = pytestconfig.stash[_keeper] = Keeper(Path(folder))
+        whom, seed = _agent_of(pytestconfig), pytestconfig.stash[_seed]
+        _started(pytestconfig, lambda: keeper.begin("conformance", whom, seed))
     running = Exchange(
         fakes.addresses.control,
         agents.addresses,
@@ -359,6 +373,7 @@ def exchange(
         without=pytestconfig.stash[_without],
         known_failing=pytestconfig.stash[_known_failing],
         booths=booths,
+        keeper=keeper,
     )
     running.outcomes = pytestconfig.stash[_outcomes]
     pytestconfig.stash[_exchange] = running

@@ -14,6 +14,7 @@ __all__ = [
     "ENDED_BY_TESTER",
     "CallRecord",
     "Finding",
+    "LineEvent",
     "TurnRecord",
     "UtteranceHeard",
     "decode_record",
@@ -38,6 +39,20 @@ class Finding(msgspec.Struct, frozen=True):
     evidence: str = ""
 
 
+class LineEvent(msgspec.Struct, frozen=True):
+    """Something that happened on the media socket beside audio.
+
+    Attributes:
+        kind: ``media`` (the first of the call came), ``mark`` (one was asked for),
+            ``played`` (it went back), ``clear``, or ``key`` (the caller pressed one).
+        text: the mark's name, or the key.
+    """
+
+    at: float
+    kind: str
+    text: str = ""
+
+
 class TurnRecord(msgspec.Struct, kw_only=True):
     """One thing the caller said, and what came back; turns count from 1.
 
@@ -45,6 +60,7 @@ class TurnRecord(msgspec.Struct, kw_only=True):
         spoke_from: when the first voiced frame was sent; None when none was.
         spoke_until: when the last voiced frame was sent.
         reply_at: when the first voiced agent audio of a new utterance was heard.
+        media_at: when that audio had come to the phone; None when nobody could tell.
         gap: ``reply_at - spoke_until``; negative when the agent talked over the caller.
         heard: the words heard in answer.
         awaited: whether the caller waits for a reply at all.
@@ -58,6 +74,7 @@ class TurnRecord(msgspec.Struct, kw_only=True):
     spoke_from: float | None = None
     spoke_until: float | None = None
     reply_at: float | None = None
+    media_at: float | None = None
     gap: float | None = None
     heard: str = ""
     awaited: bool = True
@@ -101,6 +118,7 @@ class CallRecord(msgspec.Struct, kw_only=True):
         lateness: of each frame sent, against its ideal moment, as
             ``LatencyHistogram.to_counts`` gives it; the engine's own quality.
         underruns: how often the agent's audio ran dry inside an utterance.
+        events: marks, clears and keys, the first few hundred.
     """
 
     call: int
@@ -121,6 +139,7 @@ class CallRecord(msgspec.Struct, kw_only=True):
     frames_dropped: list[tuple[int, int]] = msgspec.field(default_factory=list)
     lateness: dict[str, int] = msgspec.field(default_factory=dict)
     underruns: int = 0
+    events: list[LineEvent] = msgspec.field(default_factory=list)
 
 
 _encoder = msgspec.json.Encoder()

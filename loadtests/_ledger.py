@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from fakes.call_record import CallRecord
-from fakes.evidence.call_evidence import CallEvidence
+from fakes.evidence.call_evidence import CallEvidence, evidence_query
 from voiceutils.errors import VoiceError
 
 __all__ = ["Ledger"]
@@ -32,14 +32,7 @@ class Ledger:
 
     def evidence(self, record: CallRecord) -> CallEvidence:
         """What the providers know of a call that is over."""
-        query = urlencode(
-            {
-                "group": record.call_sid,
-                "utterances": ",".join(str(u.utterance) for u in record.utterances),
-                "since": record.placed_at,
-                "until": record.placed_at + record.duration,
-            }
-        )
+        query = urlencode(evidence_query(record))
         data = self._fetch(f"/__fakes/evidence/{record.call}?{query}")
         try:
             return msgspec.json.decode(data, type=CallEvidence)

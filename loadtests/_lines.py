@@ -19,6 +19,7 @@ from fakes.call_record import CallRecord
 from fakes.engine.commands import LinesNow
 from fakes.engine.link import EngineProcess
 from fakes.evidence.call_evidence import CallEvidence
+from fakes.evidence.keeper import recording_of
 from fakes.evidence.waterfall import TurnParts, waterfall
 from fakes.twilio.caller.conversation_file import WrittenConversation
 from fakes.twilio.caller.script import Conversation
@@ -34,7 +35,6 @@ __all__ = [
     "Lines",
     "Numbers",
     "Settled",
-    "recording_of",
     "settle",
 ]
 
@@ -198,11 +198,6 @@ class Lines:
         self.up -= 1
         if self._on_record is not None:
             self._pool.start(gevent.Greenlet(self._on_record, record))
-
-
-def recording_of(call: int) -> str:
-    """The file name of a call's recording."""
-    return f"call-{call}.wav"
 
 
 def sid_of(call: int, seed: int) -> str:

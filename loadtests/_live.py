@@ -10,7 +10,9 @@ import gevent
 
 from fakes.evidence.moment_charts import moment_charts
 from fakes.evidence.trace import Moment
+from loadtests._agent_metrics import AgentMetrics
 from loadtests._evidence import Evidence
+from loadtests._lines import Numbers
 from loadtests._moments import Moments, in_words
 from loadtests._options import LoadOptions
 from loadtests._report import Report
@@ -30,6 +32,7 @@ class Watched(Protocol):
     """What is needed of the process whose run it is."""
 
     report: Report
+    numbers: Numbers | None
     headless: bool
     evidence: Evidence | None
     options: LoadOptions
@@ -46,10 +49,14 @@ class Live:
         self._watched = watched
         self._moments = Moments()
         self._began = 0.0
+        self._metrics: AgentMetrics | None = None
 
     def watch(self, board: Switchboard) -> None:
         """Watch a run to its end; in a greenlet of its own."""
         self._moments, self._began = Moments(), board.began
+        evidence, numbers = self._watched.evidence, self._watched.numbers
+        if evidence is not None and numbers is not None:
+            self._metrics = AgentMetrics(numbers.agent, evidence.note)
         looked = told = time.monotonic()
         while board.ended is None:
             gevent.sleep(_NAP)
@@ -62,12 +69,19 @@ class Live:
                 told = now
                 log.info("%s", in_words(moment, now - board.began))
 
+    def last_look(self) -> None:
+        """Ask what will soon not answer any more."""
+        if self._metrics is not None:
+            self._metrics.ask(time.monotonic(), at_once=True)
+
     def _look(self, board: Switchboard, now: float) -> Moment:
         lines, lateness = board.take_lines(), board.take_lateness()
         moment = self._moments.take(now, lines, lateness, board.whole)
         self._watched.report.write_metrics()
         if self._watched.evidence is not None:
             self._watched.evidence.note(moment)
+        if self._metrics is not None:
+            self._metrics.ask(now)
         return moment
 
     def words(self) -> str:

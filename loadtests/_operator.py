@@ -273,6 +273,7 @@ class Operator:
         else:
             self.branches.hang_up()
         self.board.ended = time.monotonic()
+        self.live.last_look()
 
     def _on_stop(self, **_: Any) -> None:
         self._close_lines()

@@ -14,6 +14,7 @@ import httpx
 
 from conformance._case import MUST, SHOULD, case
 from conformance._line import Line, Unsupported
+from fakes.evidence.own_figures import metrics_url
 from fakes.faults import Delay, Nothing, Trickle
 from fakes.twilio.caller.script import AwaitGreeting, HangUp, Pause, Say
 
@@ -23,18 +24,17 @@ _TOLERANCE = 0.15
 
 
 async def _metrics(line: Line) -> dict[str, Any]:
-    if line.agent.startswith("ws"):
+    url = metrics_url(line.agent)
+    if not url:
         raise Unsupported("needs the address of the voice webhook")
-    url = httpx.URL(line.agent)
-    base = url.path.rpartition("/")[0]
     async with httpx.AsyncClient(trust_env=False, timeout=5.0) as client:
         try:
-            answer = await client.get(url.copy_with(path=f"{base}/metrics", query=None))
+            answer = await client.get(url)
             told = answer.raise_for_status().json()
         except (httpx.HTTPError, ValueError) as error:
-            raise Unsupported(f"needs GET {base}/metrics ({error})") from None
+            raise Unsupported(f"needs GET {url} ({error})") from None
     if not isinstance(told, dict) or not isinstance(told.get("calls"), list):
-        raise Unsupported(f"needs GET {base}/metrics in the form of the README")
+        raise Unsupported(f"needs GET {url} in the form of the README")
     return told
 
 

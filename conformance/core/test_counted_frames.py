@@ -23,7 +23,7 @@ from voiceutils.wire import encode, twilio
 FRAMES = 100
 # Functions of our own that one frame of 20 ms goes through.
 TICK_CALLS = 6  # from the timer to the text for the agent
-REPLY_CALLS = 6  # from the agent's text to the loudspeaker's queue
+REPLY_CALLS = 10  # from the agent's text to the queue, and when it came
 PLAYOUT_CALLS = {0: 1, 1: 1, FRAMES: 2}  # by the frames of the payload that plays
 READ_CALLS = 2
 HEAR_CALLS = 2

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conformance.core.test_waterfall import story
-from fakes.call_record import CallRecord
+from fakes.call_record import CallRecord, LineEvent
 from fakes.evidence.__main__ import main
 from fakes.evidence.call_page import pins_of
 from fakes.evidence.recordings import show
@@ -51,7 +51,7 @@ RUN = RunBegan(
 
 def a_call(number: int = 1, said: str = "What time is it?", **changes: Any) -> CallKept:
     """Return a call of one turn, with all that is known of it."""
-    record, evidence = story([0.02, 0.3, 0.01, 0.2, 0.05, 0.1, 0.02])
+    record, evidence = story([0.02, 0.3, 0.01, 0.2, 0.05, 0.1, 0.01, 0.01])
     record.call = number
     record.turns[0].said = said
     for name, value in changes.items():
@@ -277,6 +277,27 @@ def test_pins_come_in_order_and_name_who_did_it() -> None:
     assert [pin.at for pin in pins_of(a_call())] == sorted(
         p.at for p in pins_of(a_call())
     )
+
+
+def test_what_happens_on_the_media_socket_is_pinned() -> None:
+    """Marks, clears, keys, and the moment at which a reply had come to the phone."""
+    kept = a_call()
+    kept.record.events = [
+        LineEvent(0.4, "media"),
+        LineEvent(0.5, "mark", "greeting"),
+        LineEvent(1.5, "played", "greeting"),
+        LineEvent(2.0, "key", "5"),
+        LineEvent(2.5, "clear"),
+    ]
+    told = [pin.text for pin in pins_of(kept) if pin.kind == "phone"]
+    assert told == [
+        "first media comes",
+        "mark asked for: greeting",
+        "mark goes back: greeting",
+        "key pressed: 5",
+        "clear",
+        "reply to turn 1 has come",
+    ]
 
 
 def test_a_hundred_thousand_turns_are_a_page_of_bounded_size(tmp_path: Path) -> None:

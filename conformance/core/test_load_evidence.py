@@ -8,15 +8,16 @@ import pytest
 
 from conformance.core.test_waterfall import story
 from fakes.call_record import CallRecord
-from fakes.evidence.trace import read_trace
-from loadtests._evidence import (
+from fakes.evidence.keeper import (
     FIRST_KEPT,
     MOST_KEPT,
     MOST_RECORDINGS,
     THEN_ONE_IN,
-    Evidence,
+    recording_of,
 )
-from loadtests._lines import Settled, recording_of
+from fakes.evidence.trace import read_trace
+from loadtests._evidence import Evidence
+from loadtests._lines import Settled
 from loadtests._tally import Tally
 from voiceutils.budget import Budget
 from voiceutils.errors import VoiceError
@@ -26,7 +27,7 @@ BUDGETS = (Budget("turn_gap", 95.0, 1.1),)
 
 def a_call(number: int, *, gap: float = 0.7, outcome: str = "completed") -> CallRecord:
     """A call of one turn with that gap."""
-    record, _ = story([gap, 0, 0, 0, 0, 0, 0])
+    record, _ = story([gap, 0, 0, 0, 0, 0, 0, 0])
     record.call, record.outcome = number, outcome
     return record
 

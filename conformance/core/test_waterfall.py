@@ -16,7 +16,7 @@ SPOKE_UNTIL = 3.0
 CALL, SID = 4729, "CA" + "7" * 32
 SAID, REPLY = "What time is it?", "It is four o'clock. Is there anything else?"
 seconds = st.floats(0.0, 2.0)
-seven = st.lists(seconds, min_size=7, max_size=7)
+every = st.lists(seconds, min_size=len(PARTS), max_size=len(PARTS))
 
 
 def turn_heard(last_at: float, final_at: float | None) -> TurnHeard:
@@ -31,7 +31,7 @@ def story(parts: list[float], group: str = SID) -> tuple[CallRecord, CallEvidenc
     moments = [PLACED + SPOKE_UNTIL]
     for part in parts:
         moments.append(moments[-1] + part)
-    _, arrived, final, asked, token, wanted, audio, heard = moments
+    _, arrived, final, asked, token, wanted, audio, came, heard = moments
     reply_at = heard - PLACED
     turn = TurnRecord(
         turn=1,
@@ -39,6 +39,7 @@ def story(parts: list[float], group: str = SID) -> tuple[CallRecord, CallEvidenc
         spoke_from=1.0,
         spoke_until=SPOKE_UNTIL,
         reply_at=reply_at,
+        media_at=came - PLACED,
         gap=reply_at - SPOKE_UNTIL,
     )
     spoken = UtteranceHeard(
@@ -93,7 +94,7 @@ def only(record: CallRecord, evidence: CallEvidence) -> TurnParts:
     return parts
 
 
-@given(seven)
+@given(every)
 def test_every_part_is_found_where_it_was(given_parts: list[float]) -> None:
     """And with it who took it."""
     parts = only(*story(given_parts))
@@ -107,7 +108,7 @@ def test_every_part_is_found_where_it_was(given_parts: list[float]) -> None:
     assert parts.own == pytest.approx(own, abs=1e-9)
 
 
-@given(seven, st.lists(st.floats(-5.0, 5.0), min_size=5, max_size=5))
+@given(every, st.lists(st.floats(-5.0, 5.0), min_size=5, max_size=5))
 def test_parts_add_up_to_the_gap_whatever_the_moments(
     given_parts: list[float], shifts: list[float]
 ) -> None:
@@ -131,11 +132,11 @@ def test_parts_add_up_to_the_gap_whatever_the_moments(
 
 def test_what_nobody_saw_is_said_and_nobodys() -> None:
     """An agent with a voice of its own: what it takes for it is not told apart."""
-    record, evidence = story([0.1] * 7)
+    record, evidence = story([0.1] * 8)
     evidence.utterances.clear()
     parts = only(record, evidence)
     assert not parts.whole
-    last = parts.parts[-1]
+    last = parts.parts[-2]
     assert (
         last.name
         == "to the model + first token + to the voice + first audio + to the caller"
@@ -146,7 +147,7 @@ def test_what_nobody_saw_is_said_and_nobodys() -> None:
 
 def test_callers_who_ask_the_same_are_told_apart_by_name_or_not_at_all() -> None:
     """Two equal requests of nobody known: neither is taken for this call's."""
-    record, evidence = story([0.1] * 7, group="")
+    record, evidence = story([0.1] * 8, group="")
     assert only(record, evidence).whole
     twin = Attempt(id=7, surface="chat", at=evidence.attempts[0].at, outcome="accepted")
     twin.first_answer_at, twin.said, twin.reply = twin.at + 0.05, SAID, REPLY
@@ -158,7 +159,7 @@ def test_callers_who_ask_the_same_are_told_apart_by_name_or_not_at_all() -> None
 
 def test_a_turn_that_was_talked_over_has_no_parts() -> None:
     """Nor has one that was never answered."""
-    record, evidence = story([0.1] * 7)
+    record, evidence = story([0.1] * 8)
     record.turns[0].gap = -0.3
     assert waterfall(record, evidence) == []
     record.turns[0].gap = None

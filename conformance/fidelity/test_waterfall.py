@@ -13,14 +13,14 @@ import uvicorn
 
 from fakes.deepgram.settings import DeepgramSettings
 from fakes.evidence.call_evidence import evidence_of
-from fakes.evidence.waterfall import waterfall
+from fakes.evidence.waterfall import PARTS, waterfall
 from fakes.llm.server import ModelSettings
 from fakes.twilio.phone import AwaitGreeting, HangUp, Say, place_call
 from fakes.world import World
 from voiceutils.agent.call import AgentCall
 from voiceutils.agent.server import build_app
 from voiceutils.agent.settings import AgentSettings
-from voiceutils.mulaw import FRAME_SECONDS
+from voiceutils.mulaw import FRAME_SECONDS, SILENCE_FRAME
 
 PUT_IN = 0.3
 RECOGNISER, MODEL, VOICE = 0.12, 0.2, 0.1  # delays of the fakes without more
@@ -50,6 +50,18 @@ class _SlowToSend(AgentCall):
 
     async def send_audio(self, turn: int, audio: bytes) -> None:
         await asyncio.sleep(PUT_IN)
+        await super().send_audio(turn, audio)
+
+
+class _SilentFirst(AgentCall):
+    """Sends silence ahead of an answer, which plays first."""
+
+    _before = -1
+
+    async def send_audio(self, turn: int, audio: bytes) -> None:
+        if turn and turn != self._before:
+            self._before = turn
+            audio = SILENCE_FRAME * round(PUT_IN / FRAME_SECONDS) + audio
         await super().send_audio(turn, audio)
 
 
@@ -134,6 +146,7 @@ def found() -> dict[str, dict[str, float]]:
             "to the voice": parts_of(_SlowToSpeak),
             "first audio": parts_of(AgentCall, slow_voice),
             "to the caller": parts_of(_SlowToSend),
+            "playout": parts_of(_SilentFirst),
         }
         results = await asyncio.gather(*cases.values())
         return dict(zip(cases, results, strict=True))
@@ -141,18 +154,7 @@ def found() -> dict[str, dict[str, float]]:
     return asyncio.run(every())
 
 
-@pytest.mark.parametrize(
-    "place",
-    [
-        "buffering",
-        "recognition",
-        "to the model",
-        "first token",
-        "to the voice",
-        "first audio",
-        "to the caller",
-    ],
-)
+@pytest.mark.parametrize("place", PARTS)
 def test_a_delay_is_found_where_it_was_put(
     place: str, found: dict[str, dict[str, float]]
 ) -> None:

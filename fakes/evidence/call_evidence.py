@@ -11,10 +11,11 @@ from collections.abc import Iterable
 
 import msgspec
 
+from fakes.call_record import CallRecord
 from fakes.ledger import Ledger
 from fakes.ledger_entries import Attempt, CallHeard, UtteranceMade
 
-__all__ = ["CallEvidence", "evidence_of", "same_words"]
+__all__ = ["CallEvidence", "evidence_of", "evidence_query", "same_words"]
 
 MODEL = "chat"
 
@@ -70,6 +71,16 @@ def evidence_of(
     found = (ledger.attempt(number) for number in sorted(ids))
     attempts = [attempt for attempt in found if attempt is not None]
     return CallEvidence(heard=heard, attempts=attempts, utterances=known)
+
+
+def evidence_query(record: CallRecord) -> dict[str, str]:
+    """Return what to ask ``/__fakes/evidence/{call}`` of a call that is over."""
+    return {
+        "group": record.call_sid,
+        "utterances": ",".join(str(one.utterance) for one in record.utterances),
+        "since": repr(record.placed_at),
+        "until": repr(record.placed_at + record.duration),
+    }
 
 
 def same_words(text: str) -> str:

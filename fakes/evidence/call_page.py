@@ -13,6 +13,13 @@ from fakes.evidence.trace import CallKept
 
 __all__ = ["LONGEST_TEXT", "CallShown", "Pin", "outcome_of", "pins_of", "show_call"]
 
+_EVENTS = {
+    "media": "first media comes",
+    "mark": "mark asked for:",
+    "played": "mark goes back:",
+    "clear": "clear",
+    "key": "key pressed:",
+}
 WIDTH, HEIGHT, LANE = 760, 168, 44
 MOST_PINS = 120
 LONGEST_TEXT = 240  # characters: a page must stay one, whatever was said
@@ -63,7 +70,8 @@ def show_call(kept: CallKept, folder: Path) -> CallShown:
     pins = pins_of(kept)
     gaps = [turn.gap for turn in record.turns if turn.gap is not None]
     worst = f"longest turn gap {max(gaps) * 1000:.0f} ms" if gaps else "no turn gap"
-    title = f"call {record.call}: {outcome_of(record)}, {worst}, {seconds:.1f} s"
+    label = f"{kept.label[:LONGEST_TEXT]}, " if kept.label else ""
+    title = f"{label}call {record.call}: {outcome_of(record)}, {worst}, {seconds:.1f} s"
     caller = shown.caller if shown else []
     agent = shown.agent if shown else []
     picture = _picture(kept, seconds, pins, (caller, agent), starts)
@@ -85,6 +93,11 @@ def _pins(kept: CallKept) -> Iterator[Pin]:
             yield Pin(turn.spoke_until, "caller", "has ended")
         if turn.reply_at is not None:
             yield Pin(turn.reply_at, "agent", f"reply is heard: {turn.heard}")
+        if turn.media_at is not None:
+            yield Pin(turn.media_at, "phone", f"reply to turn {turn.turn} has come")
+    for event in record.events:
+        words = _EVENTS.get(event.kind, event.kind)
+        yield Pin(event.at, "phone", f"{words} {event.text}".rstrip())
     for finding in record.findings:
         yield Pin(
             max(finding.at - placed, 0.0), "finding", f"{finding.code} {finding.text}"

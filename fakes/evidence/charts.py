@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from html import escape
-from math import ceil, log10
+from math import ceil
 from typing import NamedTuple
 
-__all__ = ["Dot", "Lane", "Series", "bars", "dots", "lines", "stacked", "ticks"]
+from fakes.evidence.svg import BOTTOM, LEFT, RIGHT, TOP, WIDTH, line, svg, text, ticks
 
-WIDTH, LEFT, RIGHT, TOP, BOTTOM = 760, 58, 16, 14, 40
+__all__ = ["Dot", "Series", "bars", "dots", "lines"]
 
 
 class Dot(NamedTuple):
@@ -24,30 +24,12 @@ class Dot(NamedTuple):
     title: str = ""
 
 
-class Lane(NamedTuple):
-    """One stacked bar: pieces of a length with class and title each."""
-
-    label: str
-    pieces: Sequence[tuple[float, str, str]]
-    note: str = ""
-
-
 class Series(NamedTuple):
     """One line of a chart; where ``y`` is None it is interrupted."""
 
     name: str
     kind: str
     points: Sequence[tuple[float, float | None]]
-
-
-def ticks(most: float, count: int = 5) -> list[float]:
-    """Return round numbers from 0 up to ``most``, about ``count`` of them."""
-    if most <= 0:
-        return [0.0]
-    raw = most / count
-    size = 10 ** int(log10(raw) // 1)
-    step = next(size * m for m in (1, 2, 5, 10) if size * m >= raw)
-    return [step * n for n in range(int(most / step + 1e-9) + 1)]
 
 
 def dots(
@@ -69,20 +51,17 @@ def dots(
     most_y = 1.08 * max([dot.y for dot in points] + [y for y, _ in lines], default=1.0)
     frame = _Frame(most_x, most_y or 1.0, height)
     parts = [*frame.axes(x_title, y_title)]
-    for limit, text in lines:
-        y = frame.y(limit)
-        parts.append(_line("limit", LEFT, y, WIDTH - RIGHT, y))
-        parts.append(_text(WIDTH - RIGHT, y - 4, text, "end", "limit"))
+    parts += _floors(lines, frame)
     if joined:
         corners = " ".join(f"{frame.x(p.x):.1f},{frame.y(p.y):.1f}" for p in points)
         parts.append(f'<polyline class="line" points="{corners}"/>')
-        return _svg(parts, height, name)
+        return svg(parts, height, name)
     parts += [
         f'<circle class="dot {escape(dot.kind)}" cx="{frame.x(dot.x):.1f}" '
         f'cy="{frame.y(dot.y):.1f}" r="3"><title>{escape(dot.title)}</title></circle>'
         for dot in points
     ]
-    return _svg(parts, height, name)
+    return svg(parts, height, name)
 
 
 def lines(
@@ -102,19 +81,24 @@ def lines(
         most_x, 1.25 * max([*known, *(y for y, _ in held)], default=1.0), height
     )
     parts = [*frame.axes(x_title, y_title)]
-    for limit, text in held:
-        y = frame.y(limit)
-        parts.append(_line("limit", LEFT, y, WIDTH - RIGHT, y))
-        parts.append(_text(WIDTH - RIGHT, y - 4, text, "end", "limit"))
+    parts += _floors(held, frame)
     for number, one in enumerate(series):
         parts += [
             f'<polyline class="line {escape(one.kind)}" points="{corners}"/>'
             for corners in _runs(one.points, frame)
         ]
         x = LEFT + 8 + 150 * number
-        parts.append(_line(f"line {escape(one.kind)}", x, TOP + 2, x + 16, TOP + 2))
-        parts.append(_text(x + 21, TOP + 6, one.name, "start"))
-    return _svg(parts, height, name)
+        parts.append(line(f"line {escape(one.kind)}", x, TOP + 2, x + 16, TOP + 2))
+        parts.append(text(x + 21, TOP + 6, one.name, "start"))
+    return svg(parts, height, name)
+
+
+def _floors(limits: Iterable[tuple[float, str]], frame: _Frame) -> Iterable[str]:
+    """Yield limits as dashed lines; their names side by side, for they may be near."""
+    for number, (limit, words) in enumerate(limits):
+        y = frame.y(limit)
+        yield line("limit", LEFT, y, WIDTH - RIGHT, y)
+        yield text(WIDTH - RIGHT - 140 * number, y - 4, words, "end", "limit")
 
 
 def _runs(points: Sequence[tuple[float, float | None]], frame: _Frame) -> Iterable[str]:
@@ -151,42 +135,11 @@ def bars(
             f'height="{frame.floor - y:.1f}"><title>{begin:.0f} to {end:.0f}: {count}'
             "</title></rect>"
         )
-    for limit, text in lines:
+    for number, (limit, words) in enumerate(lines):
         x = frame.x(limit)
-        parts.append(_line("limit", x, TOP, x, frame.floor))
-        parts.append(_text(x - 4, TOP + 10, text, "end", "limit"))
-    return _svg(parts, height, name)
-
-
-def stacked(lanes: Sequence[Lane], *, name: str, x_title: str) -> str:
-    """Return bars of pieces, one lane under the other, on one axis."""
-    left, thick, gap = 150, 22, 12
-    longest = (
-        max((sum(p[0] for p in lane.pieces) for lane in lanes), default=1.0) or 1.0
-    )
-    height = TOP + len(lanes) * (thick + gap) + BOTTOM
-    scale = (WIDTH - left - 120) / longest
-    floor = height - BOTTOM
-    parts = []
-    for tick in ticks(longest):
-        x = left + tick * scale
-        parts.append(_line("grid", x, TOP, x, floor))
-        parts.append(_text(x, floor + 16, f"{tick:g}", "middle"))
-    parts.append(_text(left, height - 4, x_title, "start"))
-    for row, lane in enumerate(lanes):
-        y = TOP + row * (thick + gap)
-        parts.append(_text(left - 8, y + 15, lane.label, "end"))
-        x = float(left)
-        for length, kind, title in lane.pieces:
-            width = length * scale
-            parts.append(
-                f'<rect class="part {escape(kind)}" x="{x:.1f}" y="{y}" '
-                f'width="{max(width, 0.0):.1f}" height="{thick}">'
-                f"<title>{escape(title)}</title></rect>"
-            )
-            x += width
-        parts.append(_text(x + 6, y + 15, lane.note, "start"))
-    return _svg(parts, height, name)
+        parts.append(line("limit", x, TOP, x, frame.floor))
+        parts.append(text(x - 4, TOP + 10 + 13 * number, words, "end", "limit"))
+    return svg(parts, height, name)
 
 
 class _Frame:
@@ -204,35 +157,14 @@ class _Frame:
         parts = []
         for tick in ticks(self._most_y, 4):
             y = self.y(tick)
-            parts.append(_line("grid", LEFT, y, WIDTH - RIGHT, y))
-            parts.append(_text(LEFT - 6, y + 4, f"{tick:g}", "end"))
+            parts.append(line("grid", LEFT, y, WIDTH - RIGHT, y))
+            parts.append(text(LEFT - 6, y + 4, f"{tick:g}", "end"))
         parts += [
-            _text(self.x(tick), self.floor + 16, f"{tick:g}", "middle")
+            text(self.x(tick), self.floor + 16, f"{tick:g}", "middle")
             for tick in ticks(self._most_x, 8)
         ]
         middle = (LEFT + WIDTH - RIGHT) / 2
-        parts.append(_text(middle, self.floor + 34, x_title, "middle"))
+        parts.append(text(middle, self.floor + 34, x_title, "middle"))
         turned = f'transform="rotate(-90 12 {self.floor / 2:.0f})"'
-        parts.append(_text(12, ceil(self.floor / 2), y_title, "middle", more=turned))
+        parts.append(text(12, ceil(self.floor / 2), y_title, "middle", more=turned))
         return parts
-
-
-def _line(kind: str, x1: float, y1: float, x2: float, y2: float) -> str:
-    ends = f'x1="{x1:.1f}" x2="{x2:.1f}" y1="{y1:.1f}" y2="{y2:.1f}"'
-    return f'<line class="{kind}" {ends}/>'
-
-
-def _text(
-    x: float, y: float, text: str, anchor: str, kind: str = "", more: str = ""
-) -> str:
-    return (
-        f'<text class="{kind}" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" {more}>'
-        f"{escape(text)}</text>"
-    )
-
-
-def _svg(parts: Iterable[str], height: int, name: str) -> str:
-    return (
-        f'<svg class="chart" viewBox="0 0 {WIDTH} {height}" role="img" '
-        f'aria-label="{escape(name)}">{"".join(parts)}</svg>'
-    )

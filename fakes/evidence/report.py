@@ -17,6 +17,8 @@ from fakes.evidence.call_page import (
     outcome_of,
     show_call,
 )
+from fakes.evidence.own_rows import own_told
+from fakes.evidence.retries import retry_chart
 from fakes.evidence.run_charts import charts_of
 from fakes.evidence.trace import CallKept, Trace, read_trace
 from fakes.evidence.waterfall import PARTS
@@ -28,6 +30,7 @@ REPORT = "report.html"
 WORST_CALLS = 10
 MOST_ROWS = 1000
 MOST_CAUSES = 20
+_CASE = ("number", "status", "level", "title", "got")
 LATENCIES = ("answer", "greeting", "turn_gap", "barge_in", "lateness")
 
 
@@ -68,7 +71,10 @@ def render_report(trace: Trace, folder: Path) -> str:
         parts=PARTS,
         causes=_causes(trace),
         retries=_retries(trace),
+        retry_chart=Markup(retry_chart(trace)),
         calls=worst,
+        own=own_told(trace),
+        cases=_cases(trace),
         rows=_rows(trace, worst),
         kept=Counter(kept.kept for kept in trace.calls),
         passed=len(trace.passed),
@@ -118,6 +124,16 @@ def _causes(trace: Trace) -> list[tuple[str, int]]:
     return Counter(cause[:LONGEST_TEXT] for cause in failed).most_common(MOST_CAUSES)
 
 
+def _cases(trace: Trace) -> list[dict[str, str]]:
+    """Return the verdicts of numbered cases, the worst first."""
+    told = trace.end.results.get("cases", []) if trace.end else []
+    good = ("PASS", "INFO", "UNSUPPORTED")
+    rows = [
+        {key: str(case.get(key, ""))[:LONGEST_TEXT] for key in _CASE} for case in told
+    ]
+    return sorted(rows, key=lambda row: row["status"] in good)[:MOST_ROWS]
+
+
 def _retries(trace: Trace) -> list[tuple[int, str]]:
     """Return calls that reached for the recogniser more than once, with the delays."""
     rows = []
@@ -153,6 +169,7 @@ def _rows(trace: Trace, worst: list[CallShown]) -> list[dict[str, Any]]:
                 "turns": len(record.turns),
                 "worst": f"{max(gaps) * 1000:.0f}" if gaps else "",
                 "said": " / ".join(turn.said for turn in record.turns)[:160],
+                "label": kept.label[:LONGEST_TEXT],
                 "shown": record.call in shown,
             }
         )

@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
-from fakes.evidence.charts import Dot, Lane, bars, dots, stacked
+from fakes.evidence.charts import Dot, bars, dots
 from fakes.evidence.moment_charts import moment_charts
+from fakes.evidence.row_charts import Lane, stacked
 from fakes.evidence.trace import Trace
 from fakes.evidence.waterfall import PARTS, TurnParts
 

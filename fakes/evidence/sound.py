@@ -32,6 +32,9 @@ def check_figures(
     Raises:
         WireError: which.
     """
+    cases = results.get("cases", [])
+    if not isinstance(cases, list) or not all(isinstance(c, dict) for c in cases):
+        raise WireError("cases of the wrong kind", repr(cases)[:80])
     reasons, causes = results.get("reasons", []), results.get("causes", {})
     if not isinstance(reasons, list) or not isinstance(results.get("verdict", ""), str):
         raise WireError("reasons or verdict of the wrong kind", repr(reasons)[:80])

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -18,6 +19,7 @@ import msgspec
 
 from fakes.call_record import CallRecord, TurnRecord
 from fakes.evidence.call_evidence import CallEvidence
+from fakes.evidence.own_figures import OwnFigures
 from fakes.evidence.sound import check_figures, check_moments
 from fakes.evidence.waterfall import TurnParts
 from voiceutils.errors import SettingError, WireError
@@ -56,6 +58,7 @@ class RunBegan(_Entry, tag="run", kw_only=True):
         budgets: limits in seconds, by ``name pNN``.
         settings: whatever else decides what is measured.
         backoff: the policy that retries are held against, in words.
+        delays: its shortest and longest delay before each retry, in seconds.
     """
 
     version: int = VERSION
@@ -67,6 +70,7 @@ class RunBegan(_Entry, tag="run", kw_only=True):
     budgets: dict[str, float] = {}
     settings: dict[str, Any] = {}
     backoff: str = ""
+    delays: list[tuple[float, float]] = []
 
 
 class CallKept(_Entry, tag="call", kw_only=True):
@@ -74,12 +78,14 @@ class CallKept(_Entry, tag="call", kw_only=True):
 
     Attributes:
         kept: why: ``failed``, ``slow`` or ``sample``.
+        label: what it was placed for, such as the number of a case.
         evidence: of the providers; None when the fakes did not answer.
         audio: file name of the stereo recording beside the trace, the caller left.
     """
 
     record: CallRecord
     kept: str
+    label: str = ""
     evidence: CallEvidence | None = None
     waterfall: list[TurnParts] = []
     audio: str = ""
@@ -135,7 +141,7 @@ class RunEnded(_Entry, tag="end", kw_only=True):
     histograms: dict[str, dict[str, int]] = {}
 
 
-Entry: TypeAlias = RunBegan | CallKept | CallPassed | Moment | RunEnded
+Entry: TypeAlias = RunBegan | CallKept | CallPassed | Moment | OwnFigures | RunEnded
 
 _encode = msgspec.json.Encoder().encode
 _decoder: msgspec.json.Decoder[Entry] = msgspec.json.Decoder(Entry)
@@ -147,6 +153,7 @@ class Trace:
     Attributes:
         run: None when the first line is missing.
         end: None when the run did not come to its end.
+        own: what the agent says of its calls, by their SID.
         problems: lines that could not be read, with their numbers; the first few.
         bad_lines: how many there were.
     """
@@ -157,6 +164,7 @@ class Trace:
         self.calls: list[CallKept] = []
         self.passed: list[CallPassed] = []
         self.moments: list[Moment] = []
+        self.own: dict[str, OwnFigures] = {}
         self.problems: list[str] = []
         self.bad_lines = 0
 
@@ -173,6 +181,8 @@ class Trace:
                 self.passed.append(entry)
             case Moment():
                 self.moments.append(entry)
+            case OwnFigures():
+                self.own[entry.call_sid] = entry
 
     def refuse(self, number: int, why: str) -> None:
         """Note a line that makes no sense."""
@@ -238,12 +248,17 @@ def check_entry(entry: Entry) -> None:
     """
     match entry:
         case RunBegan():
-            check_moments(entry.at, *entry.budgets.values())
+            check_moments(entry.at, *entry.budgets.values(), *chain(*entry.delays))
         case RunEnded():
             check_moments(entry.at)
             check_figures(entry.results, entry.histograms)
         case CallPassed():
             check_moments(entry.placed_at, entry.duration, *entry.gaps)
+        case OwnFigures():
+            check_moments(
+                *(turn.llm_time_to_first_token_ms for turn in entry.turns),
+                *(turn.tts_time_to_first_byte_ms for turn in entry.turns),
+            )
         case Moment():
             check_moments(
                 *(entry.at, entry.longest_wait, entry.gap_p50, entry.gap_p95),
@@ -256,11 +271,12 @@ def check_entry(entry: Entry) -> None:
                 record.duration,
                 *(moment for turn in record.turns for moment in _moments(turn)),
                 *(part.seconds for part in parts),
+                *(event.at for event in record.events),
             )
 
 
 def _moments(turn: TurnRecord) -> tuple[float | None, ...]:
-    return turn.gap, turn.spoke_from, turn.spoke_until, turn.reply_at
+    return turn.gap, turn.spoke_from, turn.spoke_until, turn.reply_at, turn.media_at
 
 
 class _Version(msgspec.Struct):

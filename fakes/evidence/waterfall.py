@@ -18,7 +18,7 @@ from fakes.call_record import CallRecord, TurnRecord, UtteranceHeard
 from fakes.evidence.call_evidence import MODEL, CallEvidence, same_words
 from fakes.ledger_entries import Attempt, UtteranceMade
 
-__all__ = ["PARTS", "Part", "TurnParts", "waterfall"]
+__all__ = ["PARTS", "Part", "TurnParts", "moments_of", "waterfall"]
 
 AGENT = "agent"
 
@@ -30,6 +30,7 @@ PARTS: dict[str, str] = {
     "to the voice": AGENT,
     "first audio": "voice",
     "to the caller": AGENT,
+    "playout": "phone",
 }
 """The parts in their order, and who takes them:
 
@@ -40,7 +41,8 @@ PARTS: dict[str, str] = {
 * to the voice: until the agent asks for the first speech that is heard in reply, which
   includes what the model takes for a first sentence;
 * first audio: until its first byte is sent;
-* to the caller: until it sounds.
+* to the caller: until its first sound has come to the phone;
+* playout: until it sounds, behind whatever the agent had sent before.
 """
 
 
@@ -91,7 +93,7 @@ def _of_turn(
         return None
     begin = turn.spoke_until
     end = begin + turn.gap
-    moments = _moments(turn, record, evidence)
+    moments = moments_of(turn, record, evidence)
     parts: list[Part] = []
     names: list[str] = []
     at = begin
@@ -108,10 +110,13 @@ def _of_turn(
     return TurnParts(turn.turn, turn.gap, tuple(parts))
 
 
-def _moments(
+def moments_of(
     turn: TurnRecord, record: CallRecord, evidence: CallEvidence
 ) -> list[float | None]:
-    """Return the moments between the parts, since the call was placed."""
+    """Return the moments between the parts, since the call was placed.
+
+    One fewer than :data:`PARTS`, in their order; None for one that nobody saw.
+    """
     placed = record.placed_at
     heard = next((t for t in evidence.heard.turns if t.turn == turn.turn), None)
     spoken = _first_utterance(turn, record.utterances, evidence.utterances)
@@ -124,7 +129,8 @@ def _moments(
         spoken.requested_at if spoken else None,
         spoken.first_audio_at if spoken else None,
     ]
-    return [None if moment is None else moment - placed for moment in moments]
+    since = [None if moment is None else moment - placed for moment in moments]
+    return [*since, turn.media_at]
 
 
 def _first_utterance(

@@ -16,7 +16,7 @@ from xml.sax.saxutils import quoteattr
 
 import msgspec
 
-from fakes.call_record import ENDED_BY_TESTER, CallRecord
+from fakes.call_record import ENDED_BY_TESTER, CallRecord, LineEvent
 from fakes.loopback import is_loopback
 from fakes.twilio.caller.caller import PATIENCE, Caller
 from fakes.twilio.caller.script import (
@@ -167,6 +167,7 @@ class PhoneCall:
             drop_every=order.drop_every,
             holding_time=order.holding_time,
         )
+        self._caller.listen_for_arrivals(self._arrived)
         self._story = CallStory()
         self._call: LegCall | None = None
         self._ended = ""  # why it was ended from outside
@@ -230,6 +231,11 @@ class PhoneCall:
             seed=order.seed,
         )
 
+    def _arrived(self, back: int) -> float | None:
+        """Return when what plays now had come, or what did ``back`` bytes before."""
+        stream = self._call.streams.talk if self._call is not None else None
+        return None if stream is None else stream.arrived(back)
+
     def _expire(self) -> None:
         seconds = self._order.deadline
         opened = self._story.opened_at is not None
@@ -273,6 +279,10 @@ class PhoneCall:
             streams = self._call.streams
             record.frames_sent = streams.frames_sent
             record.lateness = streams.lateness.to_counts()
+            record.events = [
+                LineEvent(event.at - placed, event.kind, event.text)
+                for event in streams.events
+            ]
             for finding in streams.findings:
                 story.find(finding.code, finding.text, finding.at, finding.evidence)
         if story.recording is not None:

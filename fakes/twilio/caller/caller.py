@@ -6,7 +6,7 @@ deadline, and the cause of a failed call names what did not come.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from itertools import zip_longest
 from typing import TypeAlias
 
@@ -95,6 +95,15 @@ class Caller:
         self._now = 0.0
         self._listening = Listening()
         self._frames = self._follow(conversation)
+
+    def listen_for_arrivals(self, arrived: Callable[[int], float | None]) -> None:
+        """Note when replies had come to the phone, not only when they sound.
+
+        Args:
+            arrived: tells it of what plays now; or, given bytes, of what played so
+                long before.
+        """
+        self._listening.arrived = arrived
 
     @property
     def turns(self) -> list[TurnRecord]:

@@ -5,11 +5,13 @@ Pure: fed one played frame at a time, told when a turn begins.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from fakes.call_record import TurnRecord
 from fakes.speech import GREETING, sentences
 from fakes.twilio.caller.ear import Ear, Sound, Voice
 from fakes.twilio.caller.script import expected_reply, plain_words
-from voiceutils.mulaw import FRAME_SECONDS
+from voiceutils.mulaw import FRAME_SECONDS, SAMPLE_RATE
 
 __all__ = ["QUIET", "QUIET_AFTER_WHOLE", "Listening"]
 
@@ -25,6 +27,7 @@ class Listening:
         turns: what was said so far, and what came back; the greeting belongs to none.
         greeting_at: when the first agent audio was heard.
         reply_heard: seconds of the current reply heard so far.
+        arrived: tells when what plays now, or so many bytes before, had come.
     """
 
     def __init__(self) -> None:
@@ -32,6 +35,7 @@ class Listening:
         self.turns: list[TurnRecord] = []
         self.greeting_at: float | None = None
         self.reply_heard = 0.0
+        self.arrived: Callable[[int], float | None] | None = None
         self._now = 0.0
         self._owner: dict[Voice, int] = {}  # utterance -> turn that it answers
         self._last_sound = float("-inf")
@@ -105,6 +109,8 @@ class Listening:
                 turn.spoke_until -= since
             if turn.reply_at is not None:
                 turn.reply_at -= since
+            if turn.media_at is not None:
+                turn.media_at -= since
 
     # --- one sound ---------------------------------------------------------------
 
@@ -132,6 +138,7 @@ class Listening:
             return
         elif sound.voiced:
             self._notice_reply(self.turns[-1], sound.at)
+            self._notice_arrival(self.turns[-1], sound.at)
         self.reply_heard += FRAME_SECONDS
         begun = self.turns[-1].reply_at if self.turns else self.greeting_at
         if begun is not None:
@@ -155,6 +162,12 @@ class Listening:
     def _notice_reply(self, turn: TurnRecord, at: float | None) -> None:
         if turn.spoke_from is not None and turn.reply_at is None:
             turn.reply_at = at
+
+    def _notice_arrival(self, turn: TurnRecord, at: float) -> None:
+        if self.arrived is None or turn.reply_at != at or turn.media_at is not None:
+            return
+        # A frame across two ticks is understood in the second of them.
+        turn.media_at = self.arrived(round((self._now - at) * SAMPLE_RATE))
 
     def _notice_old(self, turn: TurnRecord, sound: Sound) -> None:
         """Time old audio that sounds on; find the reply that follows without a pause.

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Literal, NamedTuple
 
-from fakes.call_record import Finding
+from fakes.call_record import Finding, LineEvent
 from fakes.twilio.flow.orders import StreamOrder
 from fakes.twilio.leg.leg import Leg, StreamEvent
 from fakes.twilio.media.impaired import ImpairedStream
@@ -54,6 +54,7 @@ class CallStreams:
         owed: how many of them came so late that the next was due, too.
         lateness: of their frames.
         findings: of all streams that are over.
+        events: of all bidirectional streams that are over.
 
     Args:
         call: whose streams they are.
@@ -81,6 +82,7 @@ class CallStreams:
         self.owed = 0
         self.lateness = LatencyHistogram()
         self.findings: list[Finding] = []
+        self.events: list[LineEvent] = []
         self._call = call
         self._leg = leg
         self._reach = reach
@@ -161,6 +163,7 @@ class CallStreams:
             self.owed += stream.owed
             self.lateness.merge(stream.lateness)
             self.findings += stream.findings
+            self.events += stream.events
         self._tell_end(stream, order)
         if stream.state is StreamState.ENDED_BY_AGENT:
             return TalkEnd("agent", stream.end_code, stream.end)

@@ -9,16 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from fakes.call_record import Finding
+from fakes.call_record import Finding, LineEvent
 from fakes.twilio.caller.party import Party
 from fakes.twilio.caller.script import HangUpHow
 from fakes.twilio.media.agent_messages import AgentMessages
+from fakes.twilio.media.arrivals import Arrivals
 from fakes.twilio.media.playout import Playout
 from fakes.twilio.media.stream_core import CloseSocket, Settings, StreamState
 from fakes.twilio.media.stream_messages import StreamMessages
 from fakes.twilio.web.webhook import CallLeg
 from voiceutils.budget import LatencyHistogram
-from voiceutils.mulaw import FRAME_SECONDS
+from voiceutils.mulaw import FRAME_BYTES, FRAME_SECONDS
 from voiceutils.wire import twilio as wire
 
 __all__ = [
@@ -29,6 +30,8 @@ __all__ = [
 ]
 
 _BACKLOG_AT_ONCE = 50  # frames between two looks at whether the agent reads
+_MOST_EVENTS = 300
+_LONGEST_NAME = 60  # characters of a mark's
 
 
 class MediaStream:
@@ -40,6 +43,7 @@ class MediaStream:
 
     Attributes:
         findings: what Twilio would complain about.
+        events: marks, clears and keys; the first few hundred.
         lateness: how late each frame was against its ideal moment.
         owed: frames that came so late that the next one was due, too.
         end: why the stream ended, when it was the agent; empty otherwise.
@@ -70,6 +74,7 @@ class MediaStream:
         self.leg = leg
         self.state = StreamState.NEW
         self.findings: list[Finding] = []
+        self.events: list[LineEvent] = []
         self.lateness = LatencyHistogram()
         self.owed = 0
         self.end = ""
@@ -84,6 +89,8 @@ class MediaStream:
             tail_seconds=settings.clear_tail_ms / 1000,
             remainder=settings.remainder,
         )
+        self._arrivals = Arrivals()
+        self._playing = 0  # bytes of agent audio in the frame that plays
         self._said = StreamMessages(leg, seed=seed, noise=settings.noise, number=number)
         self.stream_sid = self._said.stream_sid
         self._heard = AgentMessages(self.stream_sid, strict=settings.strict_schema)
@@ -91,6 +98,7 @@ class MediaStream:
         self._ticks = 0
         self._backlog = 0  # frames of the start-up burst still to be sent
         self._partial_frames = 0
+        self._media_came = False
         self._noted: set[str] = set()
         self._out: list[str | CloseSocket] = []
 
@@ -140,17 +148,18 @@ class MediaStream:
             self._note(problem.code, problem.text, now, problem.evidence)
         match order.message:
             case wire.AgentMedia(media=body):
-                if self._playout.add(body.payload):
-                    text = "more than 10 minutes of audio queued; the rest is discarded"
-                    self._note("31931", text, now)
+                self._take_audio(body.payload, now)
             case wire.AgentMark(mark=mark):
-                self._echo(self._playout.mark(mark.name))
+                self._happened("mark", mark.name, now)
+                self._echo(self._playout.mark(mark.name), now)
             case wire.Clear():
-                self._echo(self._playout.clear())
+                self._happened("clear", "", now)
+                self._arrivals.clear()
+                self._echo(self._playout.clear(), now)
             case None:
                 pass
 
-    def hear(self, message: str) -> bool:
+    def hear(self, message: str, now: float) -> bool:
         """Take a message if it is an ordinary one of audio, of which most are.
 
         The same as :meth:`receive`, which is for all others, at a third of the cost;
@@ -162,7 +171,20 @@ class MediaStream:
         if self.state is not StreamState.OPEN:
             return False
         audio = self._heard.payload(message)
-        return audio is not None and self._playout.take(audio)
+        if audio is None or not self._playout.take(audio):
+            return False
+        self._arrivals.add(FRAME_BYTES, now)
+        return True
+
+    def arrived(self, back: int = 0) -> float | None:
+        """Return when what begins to play in this frame had come to the phone.
+
+        For the party on the line, while it hears the frame.
+
+        Args:
+            back: bytes before it, to ask for what played a little earlier.
+        """
+        return self._arrivals.at(self._playout.queued + self._playing + back)
 
     @property
     def has_output(self) -> bool:
@@ -228,13 +250,15 @@ class MediaStream:
                 "partial_frame_underrun", text, now, f"{len(played.audio)} bytes"
             )
         if played.marks:
-            self._echo(played.marks)
+            self._echo(played.marks, now)
+        self._playing = len(played.audio)
         step = self._party.frame(played.audio, now)
         if step.hang_up:
             self.hang_up(step.hang_up, now)
             return
         for digit in step.digits:
             self._out.append(self._said.digit(digit))
+            self._happened("key", digit, now)
         if step.lost:
             self._said.pass_time()  # numbers are not consumed, time is
         elif self.congested:
@@ -260,8 +284,25 @@ class MediaStream:
         text = "the agent does not read; caller audio is discarded"
         self._note("31930", text, now)
 
-    def _echo(self, names: Sequence[str]) -> None:
-        self._out.extend(self._said.mark(name) for name in names)
+    def _take_audio(self, audio: bytes, now: float) -> None:
+        playout = self._playout
+        before = playout.queued
+        if playout.add(audio):
+            text = "more than 10 minutes of audio queued; the rest is discarded"
+            self._note("31931", text, now)
+        self._arrivals.add(playout.queued - before, now)
+        if not self._media_came:
+            self._media_came = True
+            self._happened("media", "", now)
+
+    def _echo(self, names: Sequence[str], now: float) -> None:
+        for name in names:
+            self._out.append(self._said.mark(name))
+            self._happened("played", name, now)
+
+    def _happened(self, kind: str, text: str, now: float) -> None:
+        if len(self.events) < _MOST_EVENTS:
+            self.events.append(LineEvent(now, kind, text[:_LONGEST_NAME]))
 
     def _note(self, code: str, text: str, now: float, evidence: str = "") -> None:
         """Record a finding, once a stream each."""

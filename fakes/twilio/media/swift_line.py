@@ -214,7 +214,7 @@ class SwiftLine(WSListener):
         check_reserved_bits(frame)
         if kind == _TEXT and frame.fin and not self._fragments:
             text = text_of(frame.get_payload_as_bytes())
-            if self._hears is not None and self._hears(text):
+            if self._hears is not None and self._hears(text, monotonic()):
                 return
             if self._running:
                 self._take(text)

@@ -1,0 +1,60 @@
+"""When the audio that is queued, or plays, had come to the phone."""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_right
+
+__all__ = ["Arrivals"]
+
+_MOST = 512  # gulps; beyond that the older half is forgotten, most of which has played
+_TOGETHER = 0.001  # seconds: what comes in one gulp has one moment
+
+
+class Arrivals:
+    """The moments of a queue's bytes, in order; tells that of any that still counts."""
+
+    __slots__ = ("_end", "_ends", "_forgotten", "_last", "_times")
+
+    def __init__(self) -> None:
+        # A message each: where it ends among all bytes since the last clear, and when
+        # it came. Plain arrays, for there are fifty a second of each call.
+        self._ends = array("q")
+        self._times = array("d")
+        self._end = 0
+        self._last = float("-inf")
+        self._forgotten = 0  # bytes at the front whose moment is known no longer
+
+    def add(self, size: int, now: float) -> None:
+        """Note that so many bytes were queued."""
+        # On the path of every message; a third of a microsecond.
+        self._end = end = self._end + size
+        if now - self._last < _TOGETHER:
+            self._ends[-1] = end
+            return
+        self._last = now
+        self._ends.append(end)
+        self._times.append(now)
+        if len(self._ends) > _MOST:
+            self._forget()
+
+    def clear(self) -> None:
+        """Forget all; the queue was emptied."""
+        del self._ends[:], self._times[:]
+        self._end = self._forgotten = 0
+        self._last = float("-inf")
+
+    def at(self, left: int) -> float | None:
+        """Return when the byte had come that has ``left`` bytes from it to the end.
+
+        None for one that came before the last clear, or is long forgotten.
+        """
+        position = self._end - left
+        if left <= 0 or position < self._forgotten:
+            return None
+        return self._times[bisect_right(self._ends, position)]
+
+    def _forget(self) -> None:
+        old = len(self._ends) // 2
+        self._forgotten = self._ends[old - 1]
+        del self._ends[:old], self._times[:old]
