@@ -5,6 +5,7 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Sequence
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -65,16 +66,20 @@ def test_shared_heads_give_the_text_of_the_typed_encoder(
                 said.leave_out()
 
 
-def test_the_shared_head_has_the_very_text_of_the_encoder() -> None:
-    """Key order and spelling, too, also past the first block of heads."""
+@pytest.mark.parametrize("marks", [0, 1, 700])
+def test_the_shared_pieces_have_the_very_text_of_the_encoder(marks: int) -> None:
+    """Key order and spelling, too, past the first block and after echoes of marks."""
     said = StreamMessages(LEG, seed=1)
     said.start(("inbound",), {})
     for number in range(1, 1200):
+        if number <= marks:
+            said.mark("m")
         time = said.timestamp
-        text = said.next_media(SPEECH[number % len(SPEECH)])
         audio = SPEECH[number % len(SPEECH)]
+        text = said.next_media(audio)
         body = wire.MediaBody("inbound", str(number), str(time), audio)
-        assert text == encode(wire.Media(str(number + 1), body, said.stream_sid))
+        sequence = str(number + 1 + min(number, marks))
+        assert text == encode(wire.Media(sequence, body, said.stream_sid))
 
 
 class _Plain(FrameReader):

@@ -25,9 +25,12 @@ _DIGITAL_SILENCE = (b64encode(SILENCE_FRAME).decode(),)
 # one step.
 _LINE_NOISE = bytes((0x7F, 0xFF, 0x7F, 0xFF, 0x7E, 0xFE))
 _NOISES = 16
-_BLOCK = 500  # heads built at once: of ten seconds
-# What the n-th media message begins with, when nothing but media was sent before.
-_heads: list[str] = []
+_BLOCK = 500  # built at once: for ten seconds
+# A media message up to its chunk number, by its sequence number; and from there to its
+# timestamp, by its chunk number. All calls share them: joining ready pieces takes a
+# third of the time of writing the numbers.
+_to_chunk: list[str] = []
+_to_timestamp: list[str] = []
 
 
 class StreamMessages:
@@ -92,23 +95,24 @@ class StreamMessages:
 
         The same text as wire.Media would give, at a quarter of the cost.
         """
-        number = self.frames + 1
-        if self._sequence != number or self._chunks is not None or track != "inbound":
+        if self._chunks is not None or track != "inbound":
             said = self.media(audio, track)
             self.timestamp += _FRAME_MS
             return said
-        # Nothing but media was sent since the start: what such a message begins with
-        # depends on its number only, and all calls share it.
+        self.frames = chunk = self.frames + 1
+        self._sequence = sequence = self._sequence + 1
+        timestamp = self.timestamp
+        self.timestamp = timestamp + _FRAME_MS
         if audio:
             payload = b2a_base64(audio, newline=False).decode()
         else:
-            payload = self._silences[number % len(self._silences)]
-        self.frames, self._sequence = number, number + 1
-        timestamp = self.timestamp
-        self.timestamp = timestamp + _FRAME_MS
-        if number >= len(_heads):
-            _build_heads()
-        return f'{_heads[number]}{timestamp}","payload":"{payload}{self._tail}'
+            payload = self._silences[chunk % len(self._silences)]
+        if sequence >= len(_to_chunk):
+            _build_pieces(sequence)
+        return (
+            f"{_to_chunk[sequence]}{_to_timestamp[chunk]}{timestamp}"
+            f'","payload":"{payload}{self._tail}'
+        )
 
     def media(self, audio: bytes | None, track: str = "inbound") -> str:
         """Return a frame after which no time has passed: another track's follows."""
@@ -156,10 +160,12 @@ class StreamMessages:
         return str(self._sequence)
 
 
-def _build_heads() -> None:
-    begun = len(_heads)
-    _heads.extend(
-        f'{{"event":"media","sequenceNumber":"{number + 1}","media":'
-        f'{{"track":"inbound","chunk":"{number}","timestamp":"'
-        for number in range(begun, begun + _BLOCK)
+def _build_pieces(sequence: int) -> None:
+    """Make room for a sequence number; a chunk number is never larger."""
+    numbers = range(len(_to_chunk), sequence + _BLOCK)
+    _to_chunk.extend(
+        f'{{"event":"media","sequenceNumber":"{number}","media":'
+        '{"track":"inbound","chunk":"'
+        for number in numbers
     )
+    _to_timestamp.extend(f'{number}","timestamp":"' for number in numbers)
