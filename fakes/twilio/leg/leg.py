@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple, Protocol
 
-from fakes.twilio.caller.party import Party, Step
+from fakes.twilio.caller.party import Party, Step, foresight_of
 from fakes.twilio.flow.orders import Noted, Over, StreamOrder
 from fakes.twilio.leg.bridge import BridgeEnd
 from fakes.twilio.media.impairments import Loss
@@ -109,6 +109,7 @@ class Leg:
         self.recorder: Recorder | None = None
         self.far: BridgeEnd | None = None
         self._party = party
+        self._foresight = foresight_of(party)
         self._forks: list[Forked] = []
 
     def fork(self, fork: Forked) -> None:
@@ -134,6 +135,17 @@ class Leg:
     def vanish(self) -> None:
         """Leave the line open with nobody on it: no sound, no key, no hang-up."""
         self._party = _Nobody()
+        self._foresight = None
+
+    def foresee(self, now: float) -> Step | None:
+        """Tell what the party will do; see :data:`fakes.twilio.caller.party.Foresight`.
+
+        Who listens in is not kept waiting: nothing is foreseen then. What is still to
+        be lived through must be before anybody begins to.
+        """
+        if self.far or self.loss or self.recorder or self._forks or not self._foresight:
+            return None
+        return self._foresight(now)
 
     def frame(self, heard: bytes, now: float) -> Step:
         """Let the party hear a frame and say one."""

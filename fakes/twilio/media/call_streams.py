@@ -102,6 +102,11 @@ class CallStreams:
 
     # --- the bidirectional stream ------------------------------------------------
 
+    def settle(self) -> None:
+        """Let the leg live through all frames up to now, before anything changes it."""
+        if self.talk is not None:
+            self.talk.settle()
+
     @property
     def talking(self) -> bool:
         """Whether a bidirectional stream carries the audio, or is about to."""
@@ -178,6 +183,7 @@ class CallStreams:
             number=2 * next(self._fork_numbers) - 1,
         )
         self._forks[fork] = None
+        self.settle()
         self._leg.fork(fork)
         return fork
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from fakes.call_record import Finding
-from fakes.twilio.caller.party import Party
+from fakes.twilio.caller.party import Party, Step, foresight_of
 from fakes.twilio.caller.script import HangUpHow
-from fakes.twilio.media.agent_messages import AgentMessages
+from fakes.twilio.media.agent_messages import AgentMessages, audio_of
 from fakes.twilio.media.playout import Playout
 from fakes.twilio.media.stream_core import CloseSocket, Settings, StreamState
 from fakes.twilio.media.stream_messages import StreamMessages
@@ -29,6 +29,8 @@ __all__ = [
 ]
 
 _BACKLOG_AT_ONCE = 50  # frames between two looks at whether the agent reads
+LIVED_LATER = 5  # frames, at most, that are sent before they are lived through
+_READ_LATER = 64  # messages, at most, that wait to be read
 
 
 class MediaStream:
@@ -37,6 +39,12 @@ class MediaStream:
     Call :meth:`open` when the socket is up, :meth:`on_timer` whenever
     :meth:`next_timer` has come, :meth:`receive` for each message; send what
     :meth:`take` returns, in order.
+
+    What the party does in a frame rarely depends on what it hears in it. As long as
+    the party foresees its frames, they are sent as foreseen, and lived through several
+    at once: what arrived and the moments of the frames are kept in order, and
+    :meth:`settle` makes up for them exactly as they would have happened. That is done
+    before anything that they could bear on.
 
     Attributes:
         findings: what Twilio would complain about.
@@ -93,6 +101,12 @@ class MediaStream:
         self._partial_frames = 0
         self._noted: set[str] = set()
         self._out: list[str | CloseSocket] = []
+        self._foresee = foresight_of(party)
+        # Media messages of the agent (in base64) and moments of frames, in order; and
+        # when those messages arrived.
+        self._later: list[bytes | float] = []
+        self._arrivals: list[float] = []
+        self._may_wait = 0  # frames that may still be lived through later
 
     # --- the driver's side -------------------------------------------------------
 
@@ -120,49 +134,113 @@ class MediaStream:
             return None
         return self._opened_at + (self._ticks + 1) * FRAME_SECONDS
 
+    def turn(self, now: float) -> str | None:
+        """Return the frame that is due, where sending it is all that is to be done.
+
+        The same as :meth:`on_timer` and :meth:`take`, which are for all other cases,
+        at a third of the cost.
+
+        Returns:
+            The message, empty when the frame is lost; None when it is for them.
+        """
+        due = self._opened_at + (self._ticks + 1) * FRAME_SECONDS
+        following = self._opened_at + (self._ticks + 2) * FRAME_SECONDS
+        if not due <= now < following or now - due >= FRAME_SECONDS:
+            return None
+        if self._out or not self._may_wait or self.congested or self._foresee is None:
+            return None
+        step = self._foresee(now)
+        if step is None:
+            return None
+        self._ticks += 1
+        self._may_wait -= 1
+        self._later.append(now)
+        if step.lost:
+            self._said.pass_time()
+            return ""
+        self.lateness.record(now - due)
+        return self._said.next_media(step.audio)
+
+    @property
+    def ripe(self) -> bool:
+        """Whether no further frame may wait: it is time to :meth:`settle`."""
+        return not self._may_wait
+
     def on_timer(self, now: float) -> None:
         """Play and send every frame that is due; a late one never moves the next."""
         while self.state is StreamState.OPEN:
             due = self._opened_at + (self._ticks + 1) * FRAME_SECONDS
             if due > now:
                 return
-            self._ticks += 1
             if now - due >= FRAME_SECONDS:
                 self.owed += 1
-            self._tick(due, now)
+            step = None
+            if self._foresee is not None and not self.congested:
+                if not self._may_wait:
+                    self.settle()
+                if self._may_wait:
+                    step = self._foresee(now)
+            self._ticks += 1
+            if step is None:
+                if self._later:
+                    self.settle()
+                self._may_wait = 0  # a mark may be nearer by this frame
+                self._tick(due, now)
+            else:
+                self._may_wait -= 1
+                self._later.append(now)
+                self._send(step, due, now)
+
+    def settle(self) -> None:
+        """Read what has arrived, and live through the frames that were foreseen."""
+        later, self._later = self._later, []
+        arrivals, self._arrivals = iter(self._arrivals), []
+        take, play, party = self._playout.take, self._play, self._party
+        for entry in later:
+            if entry.__class__ is float:
+                party.frame(play(entry), entry)
+            else:
+                arrived = next(arrivals)
+                audio = audio_of(entry)
+                if audio is None:
+                    message = self._heard.begin + entry + self._heard.end
+                    self._obey(message.decode(), arrived)
+                elif not take(audio):
+                    self._queue(audio, arrived)
+        self._may_wait = 0
+        if self._foresee is not None and self.state is StreamState.OPEN:
+            self._may_wait = self._playout.frames_before_mark(LIVED_LATER)
 
     def receive(self, message: str | bytes, now: float) -> None:
         """Take one message of the agent; bytes are a binary frame."""
         if self.state is not StreamState.OPEN:
             return  # after stop nobody listens
-        order = self._heard.read(message)
-        for problem in order.problems:
-            self._note(problem.code, problem.text, now, problem.evidence)
-        match order.message:
-            case wire.AgentMedia(media=body):
-                if self._playout.add(body.payload):
-                    text = "more than 10 minutes of audio queued; the rest is discarded"
-                    self._note("31931", text, now)
-            case wire.AgentMark(mark=mark):
-                self._echo(self._playout.mark(mark.name))
-            case wire.Clear():
-                self._echo(self._playout.clear())
-            case None:
-                pass
+        if self._later:
+            self.settle()
+        self._obey(message, now)
+        self._may_wait = 0  # that may have been a mark
 
-    def hear(self, message: str) -> bool:
-        """Take a message if it is an ordinary one of audio, of which most are.
+    def hear(self, message: bytes, now: float) -> bool:
+        """Take a message if it is ordinary audio, as most are.
 
-        The same as :meth:`receive`, which is for all others, at a third of the cost;
+        The same as :meth:`receive`, which is for all others, at a fraction of the cost;
         nothing is to be sent after it.
+
+        Args:
+            message: the text, in UTF-8 as it came.
+            now: when it came.
 
         Returns:
             Whether it was taken.
         """
-        if self.state is not StreamState.OPEN:
+        audio = self._heard.usual_audio(message)
+        if audio is None or self.state is not StreamState.OPEN:
             return False
-        audio = self._heard.payload(message)
-        return audio is not None and self._playout.take(audio)
+        if len(self._arrivals) >= _READ_LATER:
+            self.settle()
+        self._later.append(audio)
+        self._arrivals.append(now)
+        return True
 
     @property
     def has_output(self) -> bool:
@@ -173,7 +251,7 @@ class MediaStream:
         """The agent closed the socket; 1006 means that it just went away."""
         if self.state is not StreamState.OPEN:
             return
-        self.state = StreamState.ENDED_BY_AGENT
+        self._end(StreamState.ENDED_BY_AGENT)
         self.closed_politely = code == 1000
         said = f"{code} {reason}".strip()
         self.end = f"agent closed the media socket ({said})"
@@ -187,7 +265,7 @@ class MediaStream:
         """The agent broke RFC 6455, which ends the stream."""
         if self.state is not StreamState.OPEN:
             return
-        self.state = StreamState.ENDED_BY_AGENT
+        self._end(StreamState.ENDED_BY_AGENT)
         self.end = f"WebSocket protocol error: {text}"
         self.end_code = "31924"
         self._note("31924", self.end, now)
@@ -196,7 +274,7 @@ class MediaStream:
         """End the call from the caller's side."""
         if self.state is not StreamState.OPEN:
             return
-        self.state = StreamState.ENDED_HERE
+        self._end(StreamState.ENDED_HERE)
         self._backlog = 0
         if how == "stop":
             self._out.append(self._said.stop())
@@ -216,9 +294,45 @@ class MediaStream:
         out, self._out = self._out, []
         return out
 
+    def _end(self, state: StreamState) -> None:
+        self.settle()
+        self._may_wait = 0
+        self.state = state
+
+    # --- one message -------------------------------------------------------------
+
+    def _obey(self, message: str | bytes, now: float) -> None:
+        order = self._heard.read(message)
+        for problem in order.problems:
+            self._note(problem.code, problem.text, now, problem.evidence)
+        match order.message:
+            case wire.AgentMedia(media=body):
+                self._queue(body.payload, now)
+            case wire.AgentMark(mark=mark):
+                self._echo(self._playout.mark(mark.name))
+            case wire.Clear():
+                self._echo(self._playout.clear())
+            case None:
+                pass
+
+    def _queue(self, audio: bytes, now: float) -> None:
+        if self._playout.add(audio):
+            text = "more than 10 minutes of audio queued; the rest is discarded"
+            self._note("31931", text, now)
+
     # --- one frame ---------------------------------------------------------------
 
     def _tick(self, due: float, now: float) -> None:
+        step = self._party.frame(self._play(now), now)
+        if step.hang_up:
+            self.hang_up(step.hang_up, now)
+            return
+        for digit in step.digits:
+            self._out.append(self._said.digit(digit))
+        self._send(step, due, now)
+
+    def _play(self, now: float) -> bytes:
+        """Let the loudspeaker go on by a frame; return what begins to sound."""
         playout = self._playout
         played = playout.tick()
         if playout.partial_frames > self._partial_frames:
@@ -229,12 +343,9 @@ class MediaStream:
             )
         if played.marks:
             self._echo(played.marks)
-        step = self._party.frame(played.audio, now)
-        if step.hang_up:
-            self.hang_up(step.hang_up, now)
-            return
-        for digit in step.digits:
-            self._out.append(self._said.digit(digit))
+        return played.audio
+
+    def _send(self, step: Step, due: float, now: float) -> None:
         if step.lost:
             self._said.pass_time()  # numbers are not consumed, time is
         elif self.congested:
