@@ -127,9 +127,11 @@ def agents(draw: st.DrawFn) -> list[bytes | str]:
 class Wires:
     """A call in virtual time; notes what is sent and when."""
 
+    leg_kind: type[Leg] = Leg
+
     def __init__(self, conversation: Conversation, knobs: Settings, **how: Any) -> None:
         self.caller = Caller(conversation, call=CALL, patience=1.0, **how)
-        self.leg = Leg(self.caller)
+        self.leg = self.leg_kind(self.caller)
         self.stream = MediaStream(LEG, self.leg, settings=knobs, seed=3)
         self.sent: list[tuple[float, object]] = []
 
@@ -163,12 +165,16 @@ class Wires:
         return msgspec.json.encode(record)
 
 
+class Blind(Leg):
+    """A leg that foresees nothing."""
+
+    foresight = None
+
+
 class OneByOne(Wires):
     """Nothing is foreseen, and every message read by the decoder."""
 
-    def __init__(self, *words: Any, **how: Any) -> None:
-        super().__init__(*words, **how)
-        self.stream._foresee = None
+    leg_kind = Blind
 
 
 class Batched(Wires):
@@ -188,7 +194,7 @@ class Batched(Wires):
         self.foreseen += 1
         if text:
             self.sent.append((now, text))
-        if self.stream.ripe:
+        if not self.stream.may_wait:
             self.stream.settle()
             assert not self.stream.has_output
 

@@ -16,7 +16,7 @@ from fakes.call_record import CallRecord, TurnRecord
 from fakes.speech import Speaker, frames_of
 from fakes.twilio.caller.foreign import foreign_speech
 from fakes.twilio.caller.listening import Listening
-from fakes.twilio.caller.party import Step
+from fakes.twilio.caller.party import Foresight, Step
 from fakes.twilio.caller.script import (
     AwaitGreeting,
     AwaitHangUp,
@@ -131,6 +131,11 @@ class Caller:
         except _GaveUpError as error:
             self.cause = str(error)
             return Step(hang_up="stop")
+
+    @property
+    def foresight(self) -> Foresight:
+        """See :data:`fakes.twilio.caller.party.Foresight`."""
+        return self.foresee
 
     def foresee(self, now: float) -> Step | None:
         """Tell what :meth:`frame` will return, as far as hearing cannot change it.

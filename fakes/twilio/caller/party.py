@@ -41,6 +41,6 @@ the same moments."""
 
 
 def foresight_of(party: Party) -> Foresight | None:
-    """Return the foresight of a party, if it has any (as ``foresee``)."""
-    foresight: Foresight | None = getattr(party, "foresee", None)
+    """Return the foresight of a party, if it has any now (as ``foresight``)."""
+    foresight: Foresight | None = getattr(party, "foresight", None)
     return foresight

@@ -106,6 +106,7 @@ class CallStreams:
         """Let the leg live through all frames up to now, before anything changes it."""
         if self.talk is not None:
             self.talk.settle()
+            self.talk.may_wait = 0  # what comes now may foresee nothing
 
     @property
     def talking(self) -> bool:

@@ -29,7 +29,8 @@ __all__ = [
 ]
 
 _BACKLOG_AT_ONCE = 50  # frames between two looks at whether the agent reads
-LIVED_LATER = 5  # frames, at most, that are sent before they are lived through
+LIVED_LATER = 8  # frames, at most, that are sent before they are lived through
+_MOST_LATE = 50  # figures kept until they are counted
 _READ_LATER = 64  # messages, at most, that wait to be read
 
 
@@ -48,12 +49,12 @@ class MediaStream:
 
     Attributes:
         findings: what Twilio would complain about.
-        lateness: how late each frame was against its ideal moment.
         owed: frames that came so late that the next one was due, too.
         end: why the stream ended, when it was the agent; empty otherwise.
         end_code: Twilio's error number for that end; empty when it is none.
         closed_politely: whether the agent closed with 1000.
         congested: set when the agent does not read; frames are then discarded.
+        may_wait: frames that may still be lived through later.
 
     Args:
         leg: whose call it is.
@@ -78,7 +79,8 @@ class MediaStream:
         self.leg = leg
         self.state = StreamState.NEW
         self.findings: list[Finding] = []
-        self.lateness = LatencyHistogram()
+        self._lateness = LatencyHistogram()
+        self._late: list[float] = []  # of frames that are not in it yet
         self.owed = 0
         self.end = ""
         self.end_code = ""
@@ -97,6 +99,7 @@ class MediaStream:
         self._heard = AgentMessages(self.stream_sid, strict=settings.strict_schema)
         self._opened_at = 0.0
         self._ticks = 0
+        self._due = self._following = 0.0  # moments of the next frames
         self._backlog = 0  # frames of the start-up burst still to be sent
         self._partial_frames = 0
         self._noted: set[str] = set()
@@ -106,7 +109,7 @@ class MediaStream:
         # when those messages arrived.
         self._later: list[bytes | float] = []
         self._arrivals: list[float] = []
-        self._may_wait = 0  # frames that may still be lived through later
+        self.may_wait = 0
 
     # --- the driver's side -------------------------------------------------------
 
@@ -114,9 +117,18 @@ class MediaStream:
         """The socket is up: greet, and deliver what was gathered meanwhile."""
         self.state = StreamState.OPEN
         self._opened_at = now
+        self._due, self._following = now + FRAME_SECONDS, now + 2 * FRAME_SECONDS
         self._out.append(self._said.connected())
         self._out.append(self._said.start(("inbound",), self._parameters))
         self._backlog = round(self._settings.startup_backlog / FRAME_SECONDS)
+
+    @property
+    def lateness(self) -> LatencyHistogram:
+        """How late each frame was against its ideal moment."""
+        if self._late:
+            late, self._late = self._late, []
+            self._lateness.record_all(late)
+        return self._lateness
 
     @property
     def frames_sent(self) -> int:
@@ -132,64 +144,71 @@ class MediaStream:
         """Return when the next frame is due; None when the stream is not open."""
         if self.state is not StreamState.OPEN:
             return None
-        return self._opened_at + (self._ticks + 1) * FRAME_SECONDS
+        return self._due
 
     def turn(self, now: float) -> str | None:
         """Return the frame that is due, where sending it is all that is to be done.
 
         The same as :meth:`on_timer` and :meth:`take`, which are for all other cases,
-        at a third of the cost.
+        at a third of the cost. Afterwards, without :attr:`may_wait` it is time to
+        :meth:`settle`.
 
         Returns:
             The message, empty when the frame is lost; None when it is for them.
         """
-        due = self._opened_at + (self._ticks + 1) * FRAME_SECONDS
-        following = self._opened_at + (self._ticks + 2) * FRAME_SECONDS
-        if not due <= now < following or now - due >= FRAME_SECONDS:
+        due = self._due
+        if not self.may_wait or not due <= now < self._following or self._out:
             return None
-        if self._out or not self._may_wait or self.congested or self._foresee is None:
+        if self.congested or now - due >= FRAME_SECONDS or self._foresee is None:
             return None
         step = self._foresee(now)
         if step is None:
             return None
-        self._ticks += 1
-        self._may_wait -= 1
+        self._ticks = ticks = self._ticks + 1
+        self._due = self._following
+        self._following = self._opened_at + (ticks + 2) * FRAME_SECONDS
+        self.may_wait -= 1
         self._later.append(now)
         if step.lost:
             self._said.pass_time()
             return ""
-        self.lateness.record(now - due)
+        self._late.append(now - due)
         return self._said.next_media(step.audio)
-
-    @property
-    def ripe(self) -> bool:
-        """Whether no further frame may wait: it is time to :meth:`settle`."""
-        return not self._may_wait
 
     def on_timer(self, now: float) -> None:
         """Play and send every frame that is due; a late one never moves the next."""
         while self.state is StreamState.OPEN:
-            due = self._opened_at + (self._ticks + 1) * FRAME_SECONDS
+            due = self._due
             if due > now:
                 return
+            self._pass()
             if now - due >= FRAME_SECONDS:
                 self.owed += 1
-            step = None
-            if self._foresee is not None and not self.congested:
-                if not self._may_wait:
-                    self.settle()
-                if self._may_wait:
-                    step = self._foresee(now)
-            self._ticks += 1
+            step = self._foreseen(now)
             if step is None:
                 if self._later:
                     self.settle()
-                self._may_wait = 0  # a mark may be nearer by this frame
+                self.may_wait = 0  # a mark may be nearer by this frame
                 self._tick(due, now)
             else:
-                self._may_wait -= 1
+                self.may_wait -= 1
                 self._later.append(now)
                 self._send(step, due, now)
+
+    def _pass(self) -> None:
+        """Let the next frame be the one that is due."""
+        self._ticks += 1
+        self._due = self._following
+        self._following = self._opened_at + (self._ticks + 2) * FRAME_SECONDS
+
+    def _foreseen(self, now: float) -> Step | None:
+        if self.congested:
+            return None
+        if not self.may_wait:
+            self._foresee = foresight_of(self._party)
+            if self._foresee is not None:
+                self.settle()
+        return self._foresee(now) if self._foresee and self.may_wait else None
 
     def settle(self) -> None:
         """Read what has arrived, and live through the frames that were foreseen."""
@@ -197,7 +216,7 @@ class MediaStream:
         arrivals, self._arrivals = iter(self._arrivals), []
         take, play, party = self._playout.take, self._play, self._party
         for entry in later:
-            if entry.__class__ is float:
+            if isinstance(entry, float):
                 party.frame(play(entry), entry)
             else:
                 arrived = next(arrivals)
@@ -207,9 +226,12 @@ class MediaStream:
                     self._obey(message.decode(), arrived)
                 elif not take(audio):
                     self._queue(audio, arrived)
-        self._may_wait = 0
+        if len(self._late) >= _MOST_LATE:
+            self._lateness.record_all(self._late)
+            self._late.clear()
+        self.may_wait = 0
         if self._foresee is not None and self.state is StreamState.OPEN:
-            self._may_wait = self._playout.frames_before_mark(LIVED_LATER)
+            self.may_wait = self._playout.frames_before_mark(LIVED_LATER)
 
     def receive(self, message: str | bytes, now: float) -> None:
         """Take one message of the agent; bytes are a binary frame."""
@@ -218,7 +240,7 @@ class MediaStream:
         if self._later:
             self.settle()
         self._obey(message, now)
-        self._may_wait = 0  # that may have been a mark
+        self.may_wait = 0  # that may have been a mark
 
     def hear(self, message: bytes, now: float) -> bool:
         """Take a message if it is ordinary audio, as most are.
@@ -234,13 +256,25 @@ class MediaStream:
             Whether it was taken.
         """
         audio = self._heard.usual_audio(message)
-        if audio is None or self.state is not StreamState.OPEN:
+        return audio is not None and self.hear_audio(audio, now)
+
+    def hear_audio(self, audio: bytes, now: float) -> bool:
+        """Take what stands in an ordinary message of audio; see :attr:`usual`."""
+        if self.state is not StreamState.OPEN:
             return False
         if len(self._arrivals) >= _READ_LATER:
             self.settle()
         self._later.append(audio)
         self._arrivals.append(now)
         return True
+
+    @property
+    def usual(self) -> tuple[bytes, bytes]:
+        """What an ordinary message of audio begins and ends with; empty: not known.
+
+        Between them is base64: ASCII, without a quotation mark.
+        """
+        return self._heard.begin, self._heard.end
 
     @property
     def has_output(self) -> bool:
@@ -296,7 +330,7 @@ class MediaStream:
 
     def _end(self, state: StreamState) -> None:
         self.settle()
-        self._may_wait = 0
+        self.may_wait = 0
         self.state = state
 
     # --- one message -------------------------------------------------------------
@@ -352,7 +386,7 @@ class MediaStream:
             self._discard(now)
         else:
             self._out.append(self._said.next_media(step.audio))
-            self.lateness.record(now - due)  # due came first
+            self._late.append(now - due)
 
     def _send_backlog(self) -> None:
         frames = min(self._backlog, _BACKLOG_AT_ONCE)

@@ -150,7 +150,7 @@ class SwiftLine(WSListener):
                 return
             if text and (shortcut is None or not shortcut.send(text)):
                 self._send(text)
-            if stream.ripe:
+            if not stream.may_wait:
                 stream.settle()
         except Exception as error:  # a bug here must be seen by who awaits this call
             self._fail(error)
@@ -208,7 +208,7 @@ class SwiftLine(WSListener):
         under = transport.underlying_transport
         under.set_write_buffer_limits(CONGESTED_BYTES, CONGESTED_BYTES)
         if self._talk is not None and Shortcut.exists(under):
-            self._shortcut = Shortcut(under, self._talk.hear)
+            self._shortcut = Shortcut(under, self._talk)
 
     def pause_writing(self) -> None:
         """More is unsent than an agent that reads would leave."""
