@@ -13,7 +13,9 @@ from fakes.deepgram.bookkeeping import Bookkeeper
 from fakes.ledger import Ledger
 from fakes.speech import FrameReader, Speaker, speak
 from fakes.speech.code import read
+from fakes.twilio.caller.caller import Caller
 from fakes.twilio.caller.party import Step
+from fakes.twilio.caller.script import Pause
 from fakes.twilio.media.playout import Playout
 from fakes.twilio.media.stream import CloseSocket, MediaStream, Settings
 from fakes.twilio.web.webhook import CallLeg
@@ -22,8 +24,9 @@ from voiceutils.wire import encode, twilio
 
 FRAMES = 100
 # Functions of our own that one frame of 20 ms goes through.
-TICK_CALLS = 6  # from the timer to the text for the agent
-REPLY_CALLS = 10  # from the agent's text to the queue, and when it came
+TICK_CALLS = 10  # from the timer to the text for the agent
+REPLY_CALLS = 6  # from the agent's text to the queue, and when it came
+FORESEEN_CALLS = 12  # from the turn to the caller's having lived through it
 PLAYOUT_CALLS = {0: 1, 1: 1, FRAMES: 2}  # by the frames of the payload that plays
 READ_CALLS = 2
 HEAR_CALLS = 2
@@ -79,18 +82,39 @@ def test_a_frame_to_the_agent_is_a_few_calls(audio: bytes | None, encoded: int) 
 
 
 def test_a_frame_of_the_agent_is_a_few_calls() -> None:
-    """Read, checked and queued."""
+    """Read, checked and queued; the first ones go through the decoder, and show how."""
     stream = stream_of(None)
     text = encode(twilio.AgentMedia(stream.stream_sid, twilio.AgentPayload(SPOKEN)))
+    for _ in range(4):
+        stream.receive(text, 1.0)
 
     def second() -> None:
         for _ in range(FRAMES):
-            stream.receive(text, 1.0)
+            assert stream.hear(text.encode(), 1.0)
+        stream.settle()
 
     calls = calls_of(second)
     assert per_frame(calls) == REPLY_CALLS
-    assert calls.builtin["Decoder.decode"] == FRAMES
+    assert calls.builtin["a2b_base64"] == FRAMES
+    assert calls.builtin["Decoder.decode"] == 0
     assert not stream.findings
+
+
+def test_a_frame_that_was_foreseen_is_a_few_calls() -> None:
+    """To the agent it goes in two calls of the stream; hearing comes later."""
+    stream = MediaStream(LEG, Caller((Pause(60.0),), call=7))
+    stream.open(0.0)
+    for late, number in ((0.0, 1), (0.009, 2)):
+        stream.on_timer(number * FRAME_SECONDS + late)
+    stream.take()
+
+    def second() -> None:
+        for number in range(3, FRAMES + 3):
+            assert stream.turn(number * FRAME_SECONDS + 0.001)
+            if not stream.may_wait:
+                stream.settle()
+
+    assert per_frame(calls_of(second)) == FORESEEN_CALLS
 
 
 @pytest.mark.parametrize("queued", PLAYOUT_CALLS)

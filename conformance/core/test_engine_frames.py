@@ -197,7 +197,7 @@ def test_a_call_on_the_short_way_is_the_same_call(
             long.on_timer(now + 1e-4)
         else:
             text = _text(short.stream_sid, kind, payload)
-            if not short.hear(text, 1.0):
+            if not short.hear(text.encode(), now):
                 short.receive(text, now)
             long.receive(text, now)
         for stream, out in zip((short, long), sent, strict=True):

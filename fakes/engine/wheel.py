@@ -40,6 +40,7 @@ class Wheel:
         alarms: for what is not regular.
         stalls: how often the loop came later than :data:`STALL_BEATS` milliseconds.
         worst_stall: the latest it came, in seconds.
+        before_turns: called at each beat before anybody has his turn.
 
     Args:
         clock: monotonic seconds.
@@ -54,6 +55,7 @@ class Wheel:
         self.alarms = Alarms()
         self.stalls = 0
         self.worst_stall = 0.0
+        self.before_turns: Callable[[], None] = _nothing
         self._clock = clock
         self._new_timer = timer
         self._timer: Timer | None = None
@@ -140,6 +142,7 @@ class Wheel:
         if behind > STALL_BEATS:
             self.stalls += 1
             self.worst_stall = max(self.worst_stall, behind * BEAT)
+        self.before_turns()
         first = max(self._beats + 1, passed - SLOTS + 1)
         for beat in range(first, passed + 1):
             for rider in tuple(self._slots[beat % SLOTS]):
@@ -149,6 +152,10 @@ class Wheel:
             call()
         if self._timer is not None and self.late >= SLOTS * BEAT:
             self._again = asyncio.get_running_loop().call_soon(self._turn)
+
+
+def _nothing() -> None:
+    pass
 
 
 _wheels: WeakKeyDictionary[asyncio.AbstractEventLoop, Wheel] = WeakKeyDictionary()

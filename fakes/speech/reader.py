@@ -129,6 +129,11 @@ class FrameReader:
         self._offset = offset + begin
         return found
 
+    @property
+    def holds_back(self) -> bool:
+        """Whether bytes wait that may still become a frame."""
+        return bool(self._held)
+
     def flush(self) -> list[CodedFrame | PlainAudio]:
         """Return what is held back: the stream has ended, or pauses here."""
         held, self._held = self._held, b""

@@ -238,6 +238,8 @@ class PhoneCall:
 
     def _expire(self) -> None:
         seconds = self._order.deadline
+        if self.streams is not None:
+            self.streams.settle()
         opened = self._story.opened_at is not None
         place = self._caller.where if opened else "while connecting"
         self.hang_up(f"the call exceeded its deadline of {seconds:g} s {place}")

@@ -6,15 +6,17 @@ deadline, and the cause of a failed call names what did not come.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections import deque
+from collections.abc import Callable, Generator, Iterator
 from itertools import zip_longest
+from math import inf
 from typing import TypeAlias
 
 from fakes.call_record import CallRecord, TurnRecord
 from fakes.speech import Speaker, frames_of
 from fakes.twilio.caller.foreign import foreign_speech
 from fakes.twilio.caller.listening import Listening
-from fakes.twilio.caller.party import Step
+from fakes.twilio.caller.party import Foresight, Step
 from fakes.twilio.caller.script import (
     AwaitGreeting,
     AwaitHangUp,
@@ -38,6 +40,8 @@ PATIENCE = 8.0  # seconds until a caller gives up waiting for a sound
 CALL_LIMIT = 2**24 - 1  # what the code in the audio can carry
 TURN_TIME = 5.0  # seconds: no turn begins that much before its caller must leave
 LONGEST_REPLY = 60.0  # seconds until a caller gives up waiting for silence
+# What is foreseen ends that much before it must, for the rounding of moments.
+_MARGIN = 0.001
 
 _new = tuple.__new__  # half the cost of calling the class of a named tuple
 _SILENT = Step()
@@ -95,6 +99,11 @@ class Caller:
         self._now = 0.0
         self._listening = Listening()
         self._frames = self._follow(conversation)
+        # What is known of frames to come, whatever is heard until then.
+        self._speech: Iterator[Step] | None = None
+        self._ahead: deque[Step] = deque()  # of the speech, told before its time
+        self._silence_ends: Callable[[], float] | None = None
+        self._silent_before: float | None = None  # None: not computed yet
 
     def listen_for_arrivals(self, arrived: Callable[[int], float | None]) -> None:
         """Note when replies had come to the phone, not only when they sound.
@@ -137,6 +146,7 @@ class Caller:
         """Hear a frame (empty: nothing sounds) and decide what to do in this one."""
         self._now = now
         self._listening.hear(heard, now)
+        self._silence_ends = self._silent_before = None
         if self._holding_time is not None and self._is_time_to_leave(now):
             self.completed = True
             return Step(hang_up="stop")
@@ -145,6 +155,29 @@ class Caller:
         except _GaveUpError as error:
             self.cause = str(error)
             return Step(hang_up="stop")
+
+    @property
+    def foresight(self) -> Foresight:
+        """See :data:`fakes.twilio.caller.party.Foresight`."""
+        return self.foresee
+
+    def foresee(self, now: float) -> Step | None:
+        """Tell what :meth:`frame` will return, as far as hearing cannot change it.
+
+        Each frame that was foreseen must be lived through later all the same, in order
+        and with the moment that was foreseen.
+
+        Returns:
+            The step of the frame at ``now``; None when it is to be decided by then.
+        """
+        if self._speech is not None:
+            step = next(self._speech, None)
+            if step is not None:
+                self._ahead.append(step)
+            return step
+        if self._silent_before is None:
+            self._silent_before = self._foresee_silence()
+        return _SILENT if now < self._silent_before else None
 
     def fill(self, record: CallRecord, since: float) -> None:
         """Write the caller's side into a record.
@@ -177,6 +210,15 @@ class Caller:
         leaves_at = self._leaves_at
         return leaves_at is not None and self._now + TURN_TIME > leaves_at
 
+    def _foresee_silence(self) -> float:
+        """Return the moment before which nothing is said or done."""
+        if self._silence_ends is None:
+            return -inf
+        ends = self._silence_ends()
+        if self._holding_time is not None:
+            ends = min(ends, self._leaves_at or -inf)
+        return ends - _MARGIN
+
     # --- the script --------------------------------------------------------------
 
     def _follow(self, conversation: Conversation) -> _Frames:
@@ -191,13 +233,13 @@ class Caller:
     ) -> _Frames:
         match step:
             case AwaitGreeting(within=within):
-                yield from self._await_greeting(within or self._patience)
+                yield from self._await_greeting(within or self._patience, following)
                 yield from self._hear_out(following)
             case Say():
                 while self._no_time_for_a_turn():
-                    yield _SILENT
+                    yield self._silence(_never)  # but for leaving
                 self._in_turn = True
-                yield from self._say(step)
+                yield from self._say(step, following)
                 self._in_turn = False
                 if step.reply:
                     yield from self._hear_out(following)
@@ -205,42 +247,74 @@ class Caller:
                 for digit in digits:
                     yield Step(digits=digit)
             case Pause(seconds=seconds):
-                until = self._now + seconds
                 self.doing = "pausing"
-                while self._now < until:
-                    yield _SILENT
+                yield from self._let_pass(seconds)
             case AwaitHangUp(within=within):
                 self.awaits_hang_up = True
-                until = self._now + within
-                while self._now < until:
-                    yield _SILENT
+                yield from self._let_pass(within)
                 raise _GaveUpError(f"the agent did not hang up within {within:g} s")
             case HangUp(how=how):
                 self.completed = True
                 yield Step(hang_up=how)
 
-    def _await_greeting(self, within: float) -> _Frames:
+    def _silence(self, ends: Callable[[], float]) -> Step:
+        """Return a silent step.
+
+        Args:
+            ends: tells the moment before which the next ones will be silent, too.
+        """
+        self._silence_ends = ends
+        return _SILENT
+
+    def _let_pass(self, seconds: float) -> _Frames:
+        until = self._now + seconds
+        while self._now < until:
+            yield self._silence(lambda: until)
+
+    def _await_greeting(
+        self, within: float, following: ConversationStep | None
+    ) -> _Frames:
         until = self._now + within
         self.doing, self.waits_since = "waiting", self._now
+        ends = self._foresight(until, following, self._listening.no_end_before)
         while self.greeting_at is None:
             if self._now >= until:
                 raise _GaveUpError(f"no greeting within {within:g} s")
-            yield _SILENT
+            yield self._silence(ends)
+
+    def _foresight(
+        self,
+        until: float,
+        following: ConversationStep | None,
+        decided: Callable[[], float],
+    ) -> Callable[[], float]:
+        """Return what tells when a wait for the agent may end in other than silence.
+
+        Args:
+            until: when it is given up.
+            following: the step after it; one that barges in counts frames, about
+                which no moment tells anything.
+            decided: the earliest moment by what was heard so far.
+        """
+        if _barges_in(following):
+            return _at_once
+        return lambda: min(until, decided())
 
     def _hear_out(self, following: ConversationStep | None) -> _Frames:
         """Listen to what is being said until its end, or until it is barged into."""
         barge_in = following.barge_in_after if isinstance(following, Say) else None
         until = self._now + LONGEST_REPLY
         self.doing, self.waits_since = "listening", None
+        ends = self._foresight(until, following, self._listening.not_over_before)
         while not self._listening.is_over():
             if barge_in is not None and self._listening.reply_heard >= barge_in - 1e-9:
                 return
             if self._now >= until:
                 text = f"the agent did not stop speaking for {LONGEST_REPLY:g} s"
                 raise _GaveUpError(f"{text} {self.where}")
-            yield _SILENT
+            yield self._silence(ends)
 
-    def _say(self, step: Say) -> _Frames:
+    def _say(self, step: Say, following: ConversationStep | None) -> _Frames:
         barging_in = step.barge_in_after is not None
         turn = self._listening.begin_turn(step.text, barging_in=barging_in)
         turn.awaited = step.reply
@@ -248,31 +322,53 @@ class Caller:
         yield from self._speak(turn)
         self.doing = "pausing"
         if step.reply:
-            yield from self._await_reply(turn)
+            yield from self._await_reply(turn, following)
 
     def _speak(self, turn: TurnRecord) -> _Frames:
-        speech = frames_of(
-            turn.said, speaker=Speaker.CALLER, call=self.call, turn=turn.turn % 256
-        )
-        for number, audio in enumerate(speech):
-            self._spoken += 1
-            lost = (
-                bool(self._drop_every) and self._spoken % (self._drop_every or 1) == 0
-            )
-            if lost:
+        speech = self._speech = self._steps_of(turn)
+        number = 0
+        while step := self._ahead.popleft() if self._ahead else next(speech, None):
+            if step.lost:
                 self.frames_dropped.append((turn.turn, number))
-            elif is_voiced(audio):
+            elif is_voiced(step.audio or b""):
                 if turn.spoke_from is None:
                     turn.spoke_from = self._now
                 turn.spoke_until = self._now
+            number += 1
+            yield step
+        self._speech = None
+
+    def _steps_of(self, turn: TurnRecord) -> Iterator[Step]:
+        speech = frames_of(
+            turn.said, speaker=Speaker.CALLER, call=self.call, turn=turn.turn % 256
+        )
+        drop_every = self._drop_every
+        for audio in speech:
+            self._spoken += 1
+            lost = bool(drop_every) and self._spoken % (drop_every or 1) == 0
             yield _new(Step, (audio, lost, "", None))
 
-    def _await_reply(self, turn: TurnRecord) -> _Frames:
+    def _await_reply(
+        self, turn: TurnRecord, following: ConversationStep | None
+    ) -> _Frames:
         spoke_until = self._now if turn.spoke_until is None else turn.spoke_until
         until = spoke_until + self._patience
         self.doing, self.waits_since = "waiting", spoke_until
+        ends = self._foresight(until, following, self._listening.no_end_before)
         while turn.reply_at is None:
             if self._now >= until:
                 text = f"no reply in turn {turn.turn} within {self._patience:g} s"
                 raise _GaveUpError(text)
-            yield _SILENT
+            yield self._silence(ends)
+
+
+def _barges_in(step: ConversationStep | None) -> bool:
+    return isinstance(step, Say) and step.barge_in_after is not None
+
+
+def _never() -> float:
+    return inf
+
+
+def _at_once() -> float:
+    return -inf

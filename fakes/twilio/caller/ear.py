@@ -190,6 +190,11 @@ class Ear:
             self._gap = max(self._gap, 1)
         return sounds
 
+    @property
+    def holds_back(self) -> bool:
+        """Whether something was heard that is not understood yet."""
+        return self._reader.holds_back
+
     def finish(self) -> None:
         """Let go of bytes that were held back for a code."""
         self._sounds(self._reader.flush())

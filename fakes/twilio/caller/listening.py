@@ -6,6 +6,7 @@ Pure: fed one played frame at a time, told when a turn begins.
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import inf
 
 from fakes.call_record import TurnRecord
 from fakes.speech import GREETING, sentences
@@ -38,7 +39,7 @@ class Listening:
         self.arrived: Callable[[int], float | None] | None = None
         self._now = 0.0
         self._owner: dict[Voice, int] = {}  # utterance -> turn that it answers
-        self._last_sound = float("-inf")
+        self._last_sound = -inf
         self._last_plain = False
         self._judged_at: float | None = None  # the last sound before that judgement
         self._whole = False
@@ -95,6 +96,20 @@ class Listening:
             self._judged_at = self._last_sound
             self._whole = self._all_expected_heard()
         return self._whole
+
+    def not_over_before(self) -> float:
+        """Return a moment before which :meth:`is_over` will be false for sure.
+
+        Whatever is heard until then; ``-inf`` when nothing is sure.
+        """
+        judged = self._judged_at == self._last_sound and not self._whole
+        quiet = QUIET if judged else QUIET_AFTER_WHOLE
+        return min(self._last_sound + quiet, self.no_end_before())
+
+    def no_end_before(self) -> float:
+        """Return a moment before which nothing that begins from now on can be over."""
+        # Of what is held back, the begin lies in the past.
+        return -inf if self.ear.holds_back else self._now + QUIET_AFTER_WHOLE
 
     def finish(self, since: float) -> None:
         """Complete the turns' records; their moments then count from ``since``."""

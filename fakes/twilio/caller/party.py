@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from collections.abc import Callable
+from typing import NamedTuple, Protocol, TypeAlias
 
 from fakes.twilio.caller.script import HangUpHow
 
-__all__ = ["Party", "Step"]
+__all__ = ["Foresight", "Party", "Step", "foresight_of"]
 
 
 class Step(NamedTuple):
@@ -30,3 +31,16 @@ class Party(Protocol):
 
     def frame(self, heard: bytes, now: float) -> Step:
         """Return this frame's step; ``heard`` is empty when nothing sounds."""
+
+
+Foresight: TypeAlias = Callable[[float], Step | None]
+"""What a party does in the frame at a moment, whatever it hears until then; None when
+that is not known yet. Asked once a frame, in order, instead of
+:meth:`Party.frame`, which is then called later, for every one of those frames, with
+the same moments."""
+
+
+def foresight_of(party: Party) -> Foresight | None:
+    """Return the foresight of a party, if it has any now (as ``foresight``)."""
+    foresight: Foresight | None = getattr(party, "foresight", None)
+    return foresight

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple, Protocol
 
-from fakes.twilio.caller.party import Party, Step
+from fakes.twilio.caller.party import Foresight, Party, Step, foresight_of
 from fakes.twilio.flow.orders import Noted, Over, StreamOrder
 from fakes.twilio.leg.bridge import BridgeEnd
 from fakes.twilio.media.impairments import Loss
@@ -134,6 +134,16 @@ class Leg:
     def vanish(self) -> None:
         """Leave the line open with nobody on it: no sound, no key, no hang-up."""
         self._party = _Nobody()
+
+    @property
+    def foresight(self) -> Foresight | None:
+        """That of the party; none while anybody listens in, who is not kept waiting.
+
+        What is still to be lived through must be before anybody begins to listen.
+        """
+        if self.far or self.loss or self.recorder or self._forks:
+            return None
+        return foresight_of(self._party)
 
     def frame(self, heard: bytes, now: float) -> Step:
         """Let the party hear a frame and say one."""

@@ -161,6 +161,7 @@ class LegCall:
 
     def start_recording(self) -> str:
         """Record from now on; return the recording's sid, the old one if there is."""
+        self.streams.settle()
         return self.leg.start_recording(f"RE{self._chance.getrandbits(128):032x}")
 
     def stop_recording(self) -> Recording | None:
@@ -172,6 +173,7 @@ class LegCall:
 
     def join(self, end: BridgeEnd | None) -> None:
         """Let the party hear another leg, and be heard there; None parts them."""
+        self.streams.settle()
         self.leg.far = end
 
     def dial_answered(self) -> None:

@@ -6,6 +6,8 @@ A message that does not fit is ignored and noted, never fatal
 
 from __future__ import annotations
 
+from binascii import Error as NotBase64
+from binascii import a2b_base64, b2a_base64
 from typing import NamedTuple
 
 import msgspec
@@ -14,11 +16,16 @@ from voiceutils.errors import WireError
 from voiceutils.wire import Unknown
 from voiceutils.wire import twilio as wire
 
-__all__ = ["AgentMessages", "Order", "Problem"]
+__all__ = ["AgentMessages", "Order", "Problem", "audio_of"]
 
 # Extra fields are an agent's habit, not an accident: the first messages of each kind
 # show them, and looking at all of them would cost more than decoding.
 _LOOKED_AT = 3
+
+# Agents write all media messages alike. One that changes its ways so often is read by
+# the decoder alone.
+_MOST_SHAPES = 3
+_PROBE = bytes(range(24))
 
 _media: msgspec.json.Decoder[wire.AgentMedia] = msgspec.json.Decoder(wire.AgentMedia)
 
@@ -56,21 +63,26 @@ class AgentMessages:
         self._stream_sid = stream_sid
         self._strict = strict
         self._seen = dict.fromkeys(_FIELDS, 0)
-        self._used_to_media = False
+        self._shapes_learnt = 0
+        # What the usual media message begins with, up to its audio, and ends with.
+        self.begin = b""
+        self.end = b""
 
-    def payload(self, message: str) -> bytes | None:
-        """Return the audio of an ordinary media message, of which most are.
+    def usual_audio(self, message: bytes) -> bytes | None:
+        """Return the audio of an ordinary media message, still in base64.
 
-        None for anything else, and for the first ones, which :meth:`read` looks at
-        more closely; it has to be asked then.
+        Ordinary is what differs from the one before by its audio only. Without a
+        quotation mark, audio cannot end before its place does, so the message is one
+        of media whatever else is wrong with it: :func:`audio_of` has to tell.
+
+        Returns:
+            The audio; None when it is for :meth:`read` to say what the message is.
         """
-        if not self._used_to_media:
+        begin, end = self.begin, self.end
+        if not begin or not message.startswith(begin) or not message.endswith(end):
             return None
-        try:
-            order = _media.decode(message)
-        except (msgspec.DecodeError, UnicodeError, RecursionError):
-            return None
-        return order.media.payload if order.stream_sid == self._stream_sid else None
+        audio = message[len(begin) : -len(end)]
+        return audio if audio.isascii() and b'"' not in audio else None
 
     def read(self, message: str | bytes) -> Order:
         """Return what a text frame (str) or binary frame (bytes) orders."""
@@ -95,7 +107,8 @@ class AgentMessages:
         kind = type(order)
         self._seen[kind] += 1
         if self._seen[kind] > _LOOKED_AT and not self._strict:
-            self._used_to_media = self._seen[wire.AgentMedia] > _LOOKED_AT
+            if isinstance(order, wire.AgentMedia):
+                self._learn(order.media.payload, message)
             return Order(order)
         fields, inner, inner_fields = _FIELDS[kind]
         loose = msgspec.json.decode(message)
@@ -109,6 +122,34 @@ class AgentMessages:
             return _ignored("31951", f"message with extra fields ignored: {names}", "")
         text = f"extra fields in a {loose['event']} message: {names}"
         return Order(order, (Problem("extra_fields", text, message[:200]),))
+
+    def _learn(self, payload: bytes, message: str) -> None:
+        """Take this media message for the usual one, if that can be proved."""
+        if self._shapes_learnt == _MOST_SHAPES:
+            return
+        self._shapes_learnt += 1
+        audio = b2a_base64(payload, newline=False)
+        begin, found, end = message.encode().partition(b'"' + audio + b'"')
+        if not found:
+            return
+        begin, end = begin + b'"', b'"' + end
+        other = begin + b2a_base64(_PROBE, newline=False) + end
+        try:
+            proof = _media.decode(other)
+        except (msgspec.DecodeError, UnicodeError, RecursionError):
+            return
+        if proof.stream_sid == self._stream_sid and proof.media.payload == _PROBE:
+            self.begin, self.end = begin, end
+
+
+def audio_of(base64: bytes) -> bytes | None:
+    """Return what the decoder of whole messages would return; None: ask that one."""
+    try:
+        audio = a2b_base64(base64, strict_mode=True)
+    except NotBase64:
+        return None
+    # What is over after a whole group is let pass here, and refused there.
+    return audio if (len(audio) + 2) // 3 * 4 == len(base64) else None
 
 
 def _ignored(code: str, text: str, evidence: str) -> Order:

@@ -104,6 +104,12 @@ class CallStreams:
 
     # --- the bidirectional stream ------------------------------------------------
 
+    def settle(self) -> None:
+        """Let the leg live through all frames up to now, before anything changes it."""
+        if self.talk is not None:
+            self.talk.settle()
+            self.talk.may_wait = 0  # what comes now may foresee nothing
+
     @property
     def talking(self) -> bool:
         """Whether a bidirectional stream carries the audio, or is about to."""
@@ -181,6 +187,7 @@ class CallStreams:
             number=2 * next(self._fork_numbers) - 1,
         )
         self._forks[fork] = None
+        self.settle()
         self._leg.fork(fork)
         return fork
 

@@ -86,6 +86,20 @@ class Playout:
         self._queued += FRAME_BYTES
         return True
 
+    def frames_before_mark(self, limit: int) -> int:
+        """Return how many of the next ticks return no mark for sure, up to a limit."""
+        if self._due:
+            return 0
+        sounds = 0
+        for item in self._items:
+            if isinstance(item, _Mark) or sounds >= limit * FRAME_BYTES:
+                break
+            sounds += len(item)
+        else:
+            return limit
+        # It is returned by the tick after the one in which the sound before it ends.
+        return min(limit, max(1, -(-sounds // FRAME_BYTES)))
+
     def add(self, audio: bytes) -> int:
         """Queue audio; return how many bytes were over the cap and discarded."""
         if self._remainder != "join" and (over := len(audio) % FRAME_BYTES):

@@ -23,6 +23,7 @@ from picows import (
 )
 
 from fakes.engine.wheel import wheel_here
+from fakes.twilio.media.shortcut import Shortcut
 from fakes.twilio.media.stream import MediaStream
 from fakes.twilio.media.stream_core import (
     CONGESTED_BYTES,
@@ -31,7 +32,6 @@ from fakes.twilio.media.stream_core import (
     CloseSocket,
     Settings,
     StreamCore,
-    StreamState,
 )
 from fakes.twilio.media.swift_dial import dial
 from fakes.twilio.web.dial import CLOSE_SECONDS, MAX_MESSAGE, Reach
@@ -77,8 +77,9 @@ class SwiftLine(WSListener):
         self._stream = stream
         self._wheel = wheel_here()
         # A talking stream has a frame every 20 ms; others say when they want a turn.
-        self._rides = isinstance(stream, MediaStream)
-        self._hears = stream.hear if isinstance(stream, MediaStream) else None
+        self._talk = stream if isinstance(stream, MediaStream) else None
+        self._rides = self._talk is not None
+        self._shortcut: Shortcut | None = None
         self._alarm = self._wheel.alarms.alarm(self._ring)
         self._loop = asyncio.get_running_loop()
         self._over: asyncio.Future[None] = self._loop.create_future()
@@ -105,7 +106,7 @@ class SwiftLine(WSListener):
             self._begin()
             await self._over
         finally:
-            self._wheel.alight(self)
+            self._alight()
             self._alarm.cancel()
             for timer in self._timers:
                 timer.cancel()
@@ -123,6 +124,8 @@ class SwiftLine(WSListener):
             self._finish()
 
     def _begin(self) -> None:
+        if self._shortcut is not None:
+            self._shortcut.take()
         self._look()
         early, self._early = self._early, []
         for message in early:
@@ -138,18 +141,25 @@ class SwiftLine(WSListener):
 
     def turn(self) -> None:
         """Send the frame that is due; called by the wheel."""
-        stream = self._stream
+        stream, shortcut = self._talk, self._shortcut
+        assert stream is not None
         try:
-            stream.on_timer(monotonic())
-            for out in stream.take():
-                if out.__class__ is str and not stream.congested:
-                    self._transport.send(_TEXT, out)  # type: ignore[union-attr]
-                else:
-                    self._send(out)
-            if stream.state is not StreamState.OPEN:  # type: ignore[attr-defined]
+            text = stream.turn(monotonic())
+            if text is None:
                 self._look()
+                return
+            if text and (shortcut is None or not shortcut.send(text)):
+                self._send(text)
+            if not stream.may_wait:
+                stream.settle()
         except Exception as error:  # a bug here must be seen by who awaits this call
             self._fail(error)
+
+    def _alight(self) -> None:
+        """Have no more turns."""
+        self._wheel.alight(self)
+        if self._shortcut is not None:
+            self._shortcut.leave()
 
     def _ring(self, now: float) -> None:
         self._look()
@@ -168,14 +178,14 @@ class SwiftLine(WSListener):
             self._fail(error)
             return
         if not stream.is_open:
-            self._wheel.alight(self)
+            self._alight()
             if self._lost:
                 self._finish()
         if not self._rides and (due := stream.next_timer()) is not None:
             self._alarm.set(due)
 
     def _fail(self, error: Exception) -> None:
-        self._wheel.alight(self)
+        self._alight()
         if not self._over.done():
             self._over.set_exception(error)
 
@@ -197,6 +207,8 @@ class SwiftLine(WSListener):
         self._transport = transport
         under = transport.underlying_transport
         under.set_write_buffer_limits(CONGESTED_BYTES, CONGESTED_BYTES)
+        if self._talk is not None and Shortcut.exists(under):
+            self._shortcut = Shortcut(under, self._talk)
 
     def pause_writing(self) -> None:
         """More is unsent than an agent that reads would leave."""
@@ -213,9 +225,12 @@ class SwiftLine(WSListener):
             return
         check_reserved_bits(frame)
         if kind == _TEXT and frame.fin and not self._fragments:
-            text = text_of(frame.get_payload_as_bytes())
-            if self._hears is not None and self._hears(text, monotonic()):
+            if self._shortcut is not None:
+                self._shortcut.between_frames = not frame.tail_size
+            payload = frame.get_payload_as_bytes()
+            if self._talk is not None and self._talk.hear(payload, monotonic()):
                 return
+            text = text_of(payload)
             if self._running:
                 self._take(text)
             else:
@@ -228,6 +243,8 @@ class SwiftLine(WSListener):
     def on_ws_disconnected(self, transport: WSTransport) -> None:
         """The connection is gone."""
         self._lost = True
+        if self._shortcut is not None:
+            self._shortcut.leave()
         # What went wrong was told already; picows keeps it in a future, which would
         # complain that nobody asked.
         self._asking = asyncio.ensure_future(_ask(transport))
@@ -285,7 +302,7 @@ class SwiftLine(WSListener):
         self._closing = True
         if close.silent:
             self._held = True
-            self._wheel.alight(self)
+            self._alight()
             transport.underlying_transport.pause_reading()
         else:
             later = self._loop.call_later(close.delay, self._close_now, close)

@@ -1,0 +1,197 @@
+"""The short way between a stream and its socket, past event loop and picows.
+
+Most of what a call sends and gets are single frames of one form. Those are written to
+the socket and read from it here, at a third of the cost; whatever else comes is handed
+to picows, which remains the one who knows WebSockets. Linux only, and not for TLS.
+
+* What is sent carries a masking key of zero, which leaves the text as it is. RFC 6455,
+  10.3, wants keys that nobody can guess because of scripts in web pages that would
+  write requests for others into the proxies on their way; none is here. All other
+  messages of a call have random keys.
+* What has arrived is looked for once a beat, with one system call for all sockets,
+  before anybody has his turn: up to a millisecond later than the event loop would, and
+  without waking up for each message.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+from asyncio import AbstractEventLoop, Transport, get_running_loop
+from collections.abc import Callable
+from time import monotonic
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from fakes.engine.wheel import Wheel, wheel_here
+from fakes.twilio.media.stream import MediaStream
+
+__all__ = ["Shortcut"]
+
+_AT_ONCE = 8192  # bytes; most messages are one frame of audio
+_WHOLE_TEXT = 0x81  # the last, and only, frame of a text message
+_TWO_BYTES = 126  # what a length says when two bytes tell it
+_LONGEST = 1024
+_HEADS = tuple(
+    bytes((_WHOLE_TEXT, 0x80 | _TWO_BYTES)) + size.to_bytes(2, "big") + bytes(4)
+    for size in range(_LONGEST)
+)
+
+
+class _Arrivals:
+    """Tells the sockets of one event loop when something has arrived."""
+
+    def __init__(self, wheel: Wheel) -> None:
+        self._poll = select.epoll()
+        self._reads: dict[int, Callable[[float], None]] = {}
+        wheel.before_turns = self._beat
+
+    def add(self, file: int, read: Callable[[float], None]) -> None:
+        self._reads[file] = read
+        # Told once for all that came since: whoever is told reads all of it.
+        self._poll.register(file, select.EPOLLIN | select.EPOLLET)
+
+    def remove(self, file: int) -> None:
+        if self._reads.pop(file, None) is not None:
+            self._poll.unregister(file)
+
+    def _beat(self) -> None:
+        reads = self._reads
+        if not reads:
+            return
+        ready = self._poll.poll(0, len(reads))
+        if ready:
+            now = monotonic()
+            for file, _ in ready:
+                read = reads.get(file)  # gone, when an earlier one ended its call
+                if read is not None:
+                    read(now)
+
+
+_arrivals: WeakKeyDictionary[AbstractEventLoop, _Arrivals] = WeakKeyDictionary()
+
+
+def _arrivals_here() -> _Arrivals:
+    loop = get_running_loop()
+    arrivals = _arrivals.get(loop)
+    if arrivals is None:
+        arrivals = _arrivals[loop] = _Arrivals(wheel_here())
+    return arrivals
+
+
+class Shortcut:
+    """The short way of one socket.
+
+    Attributes:
+        between_frames: whether picows holds no part of a frame. Set by who is told of
+            its frames; the short way is closed as long as this is false.
+
+    Args:
+        transport: of the socket.
+        stream: takes the messages; what it does not take, picows gets.
+    """
+
+    __slots__ = (
+        *("_begin", "_end", "_file", "_size", "_stream", "_transport"),
+        "between_frames",
+    )
+
+    def __init__(self, transport: Transport, stream: MediaStream) -> None:
+        self._transport = transport
+        self._stream = stream
+        # The frame before, if it was a usual one: its size, what it began with, its
+        # own head included, and what it ended with.
+        self._size, self._begin, self._end = 0, b"", b""
+        self._file: int = transport.get_extra_info("socket").fileno()
+        self.between_frames = False
+
+    @staticmethod
+    def exists(transport: Transport) -> bool:
+        """Whether there is one, here and for this socket."""
+        return hasattr(select, "epoll") and not transport.get_extra_info("ssl_object")
+
+    def take(self) -> None:
+        """Take over reading from the event loop."""
+        self._transport.pause_reading()
+        _arrivals_here().add(self._file, self._read)
+
+    def leave(self) -> None:
+        """Give reading back; call it before the socket is closed."""
+        if self._file < 0:
+            return
+        _arrivals_here().remove(self._file)
+        self._file = -1
+        if not self._transport.is_closing():
+            self._transport.resume_reading()
+
+    def send(self, text: str) -> bool:
+        """Send a text of ASCII; tell whether it was, and nothing else is needed."""
+        if self._file < 0 or self._transport.get_write_buffer_size():
+            return False
+        message = _HEADS[len(text)] + text.encode()
+        try:
+            sent = os.write(self._file, message)
+        except OSError:
+            return False  # full, or broken: the long way finds out
+        if sent < len(message):
+            self._transport.write(message[sent:])
+        return True
+
+    def _read(self, now: float) -> None:
+        """Read all there is."""
+        size = _AT_ONCE
+        while size == _AT_ONCE and self._file >= 0:
+            try:
+                data = os.read(self._file, _AT_ONCE)
+            except BlockingIOError:
+                return
+            except OSError:
+                data = b""
+            if not data:
+                self.leave()  # the event loop finds the same end, and tells it
+                return
+            size = len(data)
+            if size == self._size and self.between_frames:
+                # Nothing but one frame more like the one before.
+                begin, end = self._begin, self._end
+                if data.startswith(begin) and data.endswith(end):
+                    audio = data[len(begin) : -len(end)]
+                    whole = audio.isascii() and b'"' not in audio
+                    if whole and self._stream.hear_audio(audio, now):
+                        return
+            rest = self._take(data, now)
+            if rest < size:
+                self._hand_on(memoryview(data)[rest:])
+
+    def _take(self, data: bytes, now: float) -> int:
+        """Take the usual messages at the begin; return where others begin."""
+        at, size, hear = 0, len(data), self._stream.hear
+        while self.between_frames and size - at > 4 and data[at] == _WHOLE_TEXT:
+            length, begin = data[at + 1], at + 2
+            if length == _TWO_BYTES:
+                length, begin = data[at + 2] << 8 | data[at + 3], at + 4
+            elif length > _TWO_BYTES:
+                break
+            end = begin + length
+            if end > size or not hear(data[begin:end], now):
+                break
+            self._learn(data[at:begin], end - at)
+            at = end
+        return at
+
+    def _learn(self, head: bytes, size: int) -> None:
+        """Know the next frame that differs from this one by its audio only."""
+        if size != self._size:
+            begin, end = self._stream.usual
+            self._size, self._begin, self._end = size, head + begin, end
+
+    def _hand_on(self, rest: memoryview) -> None:
+        """Give bytes to picows as if the event loop had read them."""
+        self.between_frames = False
+        protocol: Any = self._transport.get_protocol()
+        while rest:
+            room = protocol.get_buffer(-1)
+            size = min(len(room), len(rest))
+            room[:size] = rest[:size]
+            protocol.buffer_updated(size)
+            rest = rest[size:]
