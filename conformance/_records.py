@@ -83,16 +83,19 @@ class Records:
                     f"the agent never came to {surface}, where faults waited"
                 )
 
-    async def misconduct(self, surface: str) -> dict[str, str]:
-        """Return what this call's client did wrong on a surface, by code."""
+    async def findings(self) -> list[ClientFinding]:
+        """Return what this call's client did wrong, worst first."""
         answer = await self._http.get(
             "/__fakes/verdict", params={"group": self.call_sid}
         )
         answer.raise_for_status()
-        found = msgspec.convert(answer.json()["findings"], list[ClientFinding])
+        return msgspec.convert(answer.json()["findings"], list[ClientFinding])
+
+    async def misconduct(self, surface: str) -> dict[str, str]:
+        """Return what it did wrong on a surface, by code."""
         return {
             finding.code: finding.evidence[0].what
-            for finding in found
+            for finding in await self.findings()
             if finding.surface == surface
         }
 
