@@ -10,12 +10,16 @@ __all__ = [
     "MESSAGE_LIMIT",
     "SILENCE_LIMIT",
     "TEARDOWN_LIMIT",
+    "TURN_GAP_LIMIT",
 ]
 
 _BUDGETS = {budget.name: budget.limit_seconds for budget in DEFAULT_BUDGETS}
 
 GREETING_LIMIT = _BUDGETS["greeting"]
 BARGE_IN_LIMIT = _BUDGETS["barge_in"]
+TURN_GAP_LIMIT = max(
+    budget.limit_seconds for budget in DEFAULT_BUDGETS if budget.name == "turn_gap"
+)
 # Deepgram's own advice for one message of audio is 20 to 250 ms,
 # https://developers.deepgram.com/docs/measuring-streaming-latency
 MESSAGE_LIMIT = 0.250

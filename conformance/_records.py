@@ -159,15 +159,19 @@ class Records:
                     f"attempt {place + 1}"
                 )
 
-    async def misconduct(self, surface: str) -> dict[str, str]:
-        """Return what this call's client did wrong on a surface, by code."""
+    async def findings(self) -> list[ClientFinding]:
+        """Return what this call's client did wrong, worst first."""
         alone = self._company_or_tags() is not None
         query = {} if alone else {"group": self.call_sid}
         content = await self._get("/__fakes/verdict", **query)
+        return msgspec.convert(content["findings"], list[ClientFinding])
+
+    async def misconduct(self, surface: str) -> dict[str, str]:
+        """Return what it did wrong on a surface, by code."""
         real = self.acquaintance.surface_of(surface)
         return {
             finding.code: finding.evidence[0].what
-            for finding in msgspec.convert(content["findings"], list[ClientFinding])
+            for finding in await self.findings()
             if finding.surface == real
         }
 

@@ -121,6 +121,7 @@ class DeepgramSTTService:
         self._initial_delay = initial_delay
         # A provider that restarts drops all calls at once; they come back spread out.
         self._spread = Backoff(initial_delay, max_delay=max_delay, jitter="full")
+        self._after_failure = Backoff(initial_delay, max_delay=max_delay, jitter=jitter)
         self._max_delay = max_delay
         self._jitter = jitter
         self._total_limit = total_limit
@@ -255,13 +256,18 @@ class DeepgramSTTService:
 
     async def _serve(self) -> None:
         """Hear one link after another until the service is closed or gives up."""
+        opened = self._clock()
         try:
             reason = await self._hear()
+            lasted = self._clock() - opened >= LASTING_SECONDS
             while not self._closed:
                 logger.warning("lost the link to Deepgram STT: %s", reason)
                 await self._events.put(LinkLost(reason))
-                await self._sleep(self._spread.delay(0, self._random.random()))
+                # Only the first link can have been short, and then it is a failure.
+                delays = self._spread if lasted else self._after_failure
+                await self._sleep(delays.delay(0, self._random.random()))
                 reason = await self._retried(self._attempt_lasting_connection)
+                lasted = True
         except VoiceError as failure:
             logger.error("Deepgram STT is gone: %s", failure)
             self._end(failure)

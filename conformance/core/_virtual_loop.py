@@ -12,6 +12,8 @@ from voiceutils.errors import VoiceError
 __all__ = ["VirtualLoop", "run_virtually"]
 
 T = TypeVar("T")
+# A burst of audio, read byte by byte, takes a few thousand.
+MOST_ROUNDS = 20_000
 
 
 class _Waiting(selectors.DefaultSelector):
@@ -20,13 +22,18 @@ class _Waiting(selectors.DefaultSelector):
     def __init__(self, advance: Callable[[float | None], None]) -> None:
         super().__init__()
         self._advance = advance
+        self._rounds = 0  # since time passed
 
     def select(
         self, timeout: float | None = None
     ) -> list[tuple[selectors.SelectorKey, int]]:
         ready = super().select(0)
+        self._rounds += 1
         if not ready and (timeout is None or timeout > 0):
             self._advance(timeout)
+            self._rounds = 0
+        elif self._rounds == MOST_ROUNDS:
+            raise VoiceError(f"{MOST_ROUNDS} rounds of the loop without a pause")
         return ready
 
 
@@ -34,7 +41,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     """Begins at 0.0; real sockets on it would starve, so there must be none.
 
     Raises:
-        VoiceError: from whatever runs it, when all tasks wait for each other.
+        VoiceError: from whatever runs it, when all tasks wait for each other, or one
+            of them spins so that time stands still.
     """
 
     def __init__(self) -> None:

@@ -186,9 +186,9 @@ class AgentCall(SpeakingCall):
             return  # the turn machine knows, and says so to the caller
         if audio and mulaw.is_voiced(audio[::_SAMPLED]):
             self._voiced_frames += 1
-            if self._voiced_frames == _VOICED_FRAMES:
-                self.turns.sounded(self.now())
-                self.set_timer()
+        if self._voiced_frames >= _VOICED_FRAMES and self.turns.sounded(self.now()):
+            self._voiced_frames = 0
+            self.set_timer()
 
     def on_mark(self, name: str) -> None:
         """A mark came back."""
@@ -278,6 +278,8 @@ class AgentCall(SpeakingCall):
     def begin_reply(self, turn: int, reply: Coroutine[Any, Any, None]) -> None:
         """Start making a turn."""
         self._reply = self.spawn(self.reply(turn, reply), f"turn {turn}")
+        # A task that is cancelled before it began leaves this one behind.
+        self._reply.add_done_callback(lambda _: reply.close())
 
     def cancel_reply(self) -> None:
         """Stop the model and the speech of the turn being made."""

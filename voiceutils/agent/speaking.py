@@ -21,7 +21,7 @@ from voiceutils.agent.settings import AgentSettings
 from voiceutils.agent.turns import Turns
 from voiceutils.chat import ChatModel
 from voiceutils.deepgram_tts import DeepgramTTSService
-from voiceutils.errors import DeadlineExceeded, VoiceError
+from voiceutils.errors import DeadlineExceeded, ProviderError, VoiceError
 from voiceutils.performance_metrics import PerformanceMetrics
 
 __all__ = ["FAILED", "NORMAL", "SpeakingCall"]
@@ -29,6 +29,8 @@ __all__ = ["FAILED", "NORMAL", "SpeakingCall"]
 logger = logging.getLogger(__name__)
 
 NORMAL, FAILED = 1000, 1011  # close codes
+# Key, balance, rights: not about what was to be said, so an apology would meet the same.
+_DENIED = (401, 402, 403)
 
 
 class SpeakingCall(ABC):
@@ -68,6 +70,7 @@ class SpeakingCall(ABC):
         self._ended: asyncio.Future[None] = self._loop.create_future()
         self._tasks: set[asyncio.Task[None]] = set()
         self._reported: set[str] = set()
+        self._is_mute = False  # the voice refuses us whatever we say
 
     @abstractmethod
     def obey(self, commands: list[Command]) -> None:
@@ -85,7 +88,7 @@ class SpeakingCall(ABC):
             await making
         except VoiceError as failure:
             self.report(f"turn {turn} failed: {failure}")
-            self.obey(self.turns.reply_failed(turn, self.now()))
+            self.obey(self.turns.reply_failed(turn, self.now(), mute=self._is_mute))
         else:
             self.obey(self.turns.reply_ended(turn, self.now()))
 
@@ -121,14 +124,18 @@ class SpeakingCall(ABC):
         self.metrics.start_tts()
         rest = b""
         audio = self.speech.speak(text, tag=self.call_sid)
-        async with aclosing(audio):
-            async for piece in audio:
-                self.metrics.track_first_audio_byte()
-                rest += piece
-                whole = len(rest) - len(rest) % mulaw.FRAME_BYTES
-                if whole:
-                    await self.send_audio(turn, rest[:whole])
-                    rest = rest[whole:]
+        try:
+            async with aclosing(audio):
+                async for piece in audio:
+                    self.metrics.track_first_audio_byte()
+                    rest += piece
+                    whole = len(rest) - len(rest) % mulaw.FRAME_BYTES
+                    if whole:
+                        await self.send_audio(turn, rest[:whole])
+                        rest = rest[whole:]
+        except ProviderError as refusal:
+            self._is_mute = refusal.status in _DENIED
+            raise
         if rest:
             padding = mulaw.SILENCE_FRAME[len(rest) :]
             await self.send_audio(turn, rest + padding)

@@ -131,10 +131,16 @@ class Turns:
         self._due[_Timer.KEYS] = now + self._patience.keys
         return []
 
-    def sounded(self, now: float) -> None:
-        """The line carried a voice for a while; the recogniser ought to notice."""
-        if self.state is State.LISTENING:
-            self._due.setdefault(_Timer.WORDS, now + self._patience.recogniser)
+    def sounded(self, now: float) -> bool:
+        """The line carried a voice for a while; the recogniser ought to notice.
+
+        False asks to be told again: who spoke over us is not answered before our turn
+        is over.
+        """
+        if self.state is not State.LISTENING:
+            return False
+        self._due.setdefault(_Timer.WORDS, now + self._patience.recogniser)
+        return True
 
     def recogniser_failed(self, now: float) -> list[Command]:
         """No words will come any more."""
@@ -168,9 +174,12 @@ class Turns:
         self._complete = True
         return self._perhaps_played(now)
 
-    def reply_failed(self, turn: int, now: float) -> list[Command]:
-        """The rest of a turn cannot be had."""
-        return self._happened(Happening.FAILED, now) if turn == self._live else []
+    def reply_failed(
+        self, turn: int, now: float, *, mute: bool = False
+    ) -> list[Command]:
+        """The rest of a turn cannot be had; ``mute``: nor can any other speech."""
+        happening = Happening.HOPELESS if mute else Happening.FAILED
+        return self._happened(happening, now) if turn == self._live else []
 
     def on_timer(self, now: float) -> list[Command]:
         """Act on every time limit that has passed."""
