@@ -28,6 +28,7 @@ from conformance._records import Records, Unsupported
 from conformance._trace import phone_leg, providers_leg, timed_trace
 from conformance._wiretap import Wiretap
 from fakes.call_record import CallRecord
+from fakes.evidence.call_evidence import evidence_query
 from fakes.speech import number_words
 from fakes.twilio.caller.script import (
     AwaitGreeting,
@@ -307,14 +308,11 @@ class Line(Records):
     async def _told(self, line: Line) -> list[str]:
         record = line.record
         assert record is not None
-        query = {
-            "utterances": ",".join(str(one.utterance) for one in record.utterances),
-            "since": str(record.placed_at),
-            "until": str(self.now()),
-        }
+        # What the agent does when the caller has left belongs to it, too.
+        query = evidence_query(record) | {"until": repr(self.now())}
         moments = [*phone_leg(record)]
         with suppress(httpx.HTTPError, msgspec.ValidationError):
-            seen, faults = await self.evidence(line.call, line.call_sid, query)
+            seen, faults = await self.evidence(line.call, query)
             moments += providers_leg(seen, faults, record.placed_at)
         return timed_trace(moments)
 

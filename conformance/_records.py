@@ -183,10 +183,10 @@ class Records:
         return msgspec.convert(answer.json(), CallHeard).turns
 
     async def evidence(
-        self, call: int, call_sid: str, query: Mapping[str, str]
+        self, call: int, query: Mapping[str, str]
     ) -> tuple[CallEvidence, list[FaultFired]]:
         """Return the providers' side of any call, and the faults that it met."""
-        content = await self._get(f"/__fakes/evidence/{call}", group=call_sid, **query)
+        content = await self._get(f"/__fakes/evidence/{call}", **query)
         found = msgspec.convert(content, CallEvidence)
         if self.company is not None:
             with contextlib.suppress(Unsupported):
