@@ -23,7 +23,7 @@ from fakes.stand_in.visits import Visit, VisitBook
 __all__ = ["BOOTHS", "Booth", "Booths"]
 
 # Each takes two processes; a case in it takes about as much as any other call.
-BOOTHS = 4
+BOOTHS = 8
 # Whatever the last case left open has so long to be closed.
 _QUIET_SECONDS = 1.5
 _POLL = 0.1
@@ -40,6 +40,7 @@ class Booth(NamedTuple):
         world: the fakes, where they are of this booth.
         process: the agent, likewise.
         detours: where its public name leads, if it has one.
+        another: builds a process of the agent that can take its place.
     """
 
     agent: str
@@ -48,10 +49,20 @@ class Booth(NamedTuple):
     world: WorldProcess | None = None
     process: AgentProcess | None = None
     detours: Mapping[str, str] = {}
+    another: Callable[[], AgentProcess] | None = None
 
     def visits(self) -> list[Visit]:
         """Return who came to hosts of others since the last case."""
         return [] if self.world is None else visits_at(self.world.addresses)
+
+    def renewed(self) -> Booth:
+        """Return it with another agent, if the agent is of this booth."""
+        if self.process is None or self.another is None:
+            return self
+        self.process.stop()
+        process = self.another()
+        agent = process.start()
+        return self._replace(process=process, agent=agent, detours=process.detours)
 
     def close(self) -> None:
         """End what was started for it."""
@@ -107,25 +118,24 @@ class Booths:
     async def take(self) -> AsyncIterator[Booth]:
         """Lend a booth in which nothing goes on.
 
-        One that a case has left with open sockets, or with a dead agent, is closed and
-        another one opened in its place, where both are ours.
+        An agent that a case has left with open sockets, or dead, is replaced by a new
+        process, where it is ours.
         """
         async with self._places:
             booth = self._free.pop() if self._free else await self._opened()
-            if not await booth.clear() and not self.shared:
-                await asyncio.to_thread(booth.close)
-                booth = await self._opened()
             try:
+                if not await booth.clear():
+                    booth = await asyncio.to_thread(self._open, booth.renewed)
                 yield booth
             finally:
                 self._free.append(booth)
                 self.visits.add(await asyncio.to_thread(booth.visits))
 
     async def _opened(self) -> Booth:
-        return await asyncio.to_thread(self._open)
+        return await asyncio.to_thread(self._open, self._build)
 
-    def _open(self) -> Booth:
-        booth = self._build()
+    def _open(self, build: Callable[[], Booth]) -> Booth:
+        booth = build()
         self._all.append(booth)
         return booth
 

@@ -62,6 +62,7 @@ class Verdict(NamedTuple):
     lateness: float  # p99 of the frames sent, in seconds
     surprises: bool  # the agent under test failed, or a mutant passed
     figures: tuple[Figure, ...] = ()
+    trace: tuple[str, ...] = ()  # both legs of the calls
 
     @property
     def is_valid(self) -> bool:
@@ -168,6 +169,7 @@ class Exchange:
                 verdict.lateness,
                 verdict.figures,
                 self._known_failing.get(case.number, ""),
+                verdict.trace,
             )
         )
         failure = verdict.failure
@@ -305,6 +307,9 @@ class Exchange:
                 failure = DeadlineExceeded(f"case {case.number} to end", CASE_DEADLINE)
             except Exception as error:
                 failure = error
+            trace = () if isinstance(failure, NeedsBooth) else tuple(await line.story())
+        if isinstance(failure, CaseFailed):
+            failure = CaseFailed(case.number, failure.expected, failure.got, trace)
         if line.album is not None and not isinstance(failure, NeedsBooth):
             failed = isinstance(failure, CaseFailed | DeadlineExceeded)
             await line.album.close(f"case {case.number}", failed=failed)
@@ -313,7 +318,8 @@ class Exchange:
         if isinstance(failure, Unsupported | NeedsBooth):
             surprises = False
         figures = tuple(line.figures)
-        return Verdict(failure, time.monotonic() - began, late, surprises, figures)
+        took = time.monotonic() - began
+        return Verdict(failure, took, late, surprises, figures, trace)
 
     def _line(self, pair: Pair, known: Acquaintance, booth: Booth | None) -> Line:
         """Return a line to an agent, in a booth or beside others."""

@@ -12,8 +12,11 @@ import itertools
 import time
 import uuid
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Self
+
+import httpx
+import msgspec
 
 from conformance._album import Album
 from conformance._case import CaseFailed
@@ -22,9 +25,10 @@ from conformance._limits import SILENCE_LIMIT
 from conformance._meddler import Meddler, meddled, unchanged
 from conformance._own_agent import Launch, OwnAgent
 from conformance._records import Records, Unsupported
-from conformance._trace import timed_trace
+from conformance._trace import phone_leg, providers_leg, timed_trace
 from conformance._wiretap import Wiretap
 from fakes.call_record import CallRecord
+from fakes.evidence.call_evidence import evidence_query
 from fakes.speech import number_words
 from fakes.twilio.caller.script import (
     AwaitGreeting,
@@ -44,6 +48,7 @@ from voiceutils.mulaw import SAMPLE_RATE
 __all__ = ["Line", "Numbering", "Unsupported"]
 
 CALL_DEADLINE = 40.0
+_MOST_CALLS = 4  # told of one case
 # Agents that start at once would make each other, and every call, late.
 _STARTS = asyncio.Semaphore(2)
 
@@ -104,6 +109,7 @@ class Line(Records):
         super().__init__(control, numbering.take(), f"CA{uuid.uuid4().hex}")
         self.agent = agent
         self.record: CallRecord | None = None
+        self._family: list[Line] = [self]
         self.lateness = LatencyHistogram() if lateness is None else lateness
         self._case = case
         self._control = control
@@ -133,6 +139,8 @@ class Line(Records):
         other.greets = self.greets
         other.acquaintance = self.acquaintance
         other.company = self.company
+        other._family = self._family
+        self._family.append(other)
         return other
 
     # --- doing -------------------------------------------------------------------
@@ -286,10 +294,32 @@ class Line(Records):
         assert self.record is not None, "talk first"
         return self.record.placed_at + self.record.duration
 
+    async def story(self) -> list[str]:
+        """Return the calls of the case as timed lines, both legs of each."""
+        calls = [one for one in self._family if one.record is not None]
+        lines: list[str] = []
+        for one in calls[:_MOST_CALLS]:
+            lines += [f"call {one.call}"] if len(calls) > 1 else []
+            lines += await self._told(one)
+        if (beyond := len(calls) - _MOST_CALLS) > 0:
+            lines.append(f"... {beyond} calls more")
+        return lines
+
+    async def _told(self, line: Line) -> list[str]:
+        record = line.record
+        assert record is not None
+        # What the agent does when the caller has left belongs to it, too.
+        query = evidence_query(record) | {"until": repr(self.now())}
+        moments = [*phone_leg(record)]
+        with suppress(httpx.HTTPError, msgspec.ValidationError):
+            seen, faults = await self.evidence(line.call, query)
+            moments += providers_leg(seen, faults, record.placed_at)
+        return timed_trace(moments)
+
     def expect(self, holds: bool, expected: str, got: str) -> None:
         """Fail the case unless the expectation holds."""
         if not holds:
-            trace = tuple(timed_trace(self.record)) if self.record else ()
+            trace = tuple(timed_trace(phone_leg(self.record))) if self.record else ()
             raise CaseFailed(self._case, expected, got, trace)
 
     def expect_completed(self) -> CallRecord:

@@ -20,6 +20,8 @@ from conformance._wiretap import Wiretap
 
 __all__ = ["Meddler", "Passed", "meddled", "unchanged"]
 
+_FAREWELL = 1.0  # seconds; an agent that reads nothing never answers a close
+
 # From one message towards the agent to those that are sent on.
 Meddler = Callable[[str], Sequence[str | bytes]]
 
@@ -56,7 +58,11 @@ async def meddled(
             if name.lower().startswith("x-twilio")
         }
         async with connect(
-            media, additional_headers=headers, compression=None, max_size=None
+            media,
+            additional_headers=headers,
+            compression=None,
+            max_size=None,
+            close_timeout=_FAREWELL,
         ) as agent:
             ways = [
                 asyncio.ensure_future(_to_agent(phone, agent, meddler)),
@@ -69,7 +75,14 @@ async def meddled(
                 way.cancel()
             await asyncio.gather(*ways, return_exceptions=True)
 
-    async with serve(hop, "127.0.0.1", 0, compression=None, max_size=None) as server:
+    async with serve(
+        hop,
+        "127.0.0.1",
+        0,
+        compression=None,
+        max_size=None,
+        close_timeout=_FAREWELL,
+    ) as server:
         port = next(iter(server.sockets)).getsockname()[1]
         tap = Wiretap(f"ws://127.0.0.1:{port}/media")
         tap.passed = passed

@@ -177,7 +177,11 @@ def _booth(command: str, keeping: Keeping, stand_in: Sequence[str] | None) -> Bo
     world = WorldProcess(stand_in=stand_in)
     addresses = world.start()
     unsigned = unsigned_environment(keeping)
-    process = AgentProcess(addresses, command, unsigned, **keeping._asdict())
+
+    def another() -> AgentProcess:
+        return AgentProcess(addresses, command, unsigned, **keeping._asdict())
+
+    process = another()
     try:
         agent = process.start()
     except BaseException:
@@ -185,4 +189,4 @@ def _booth(command: str, keeping: Keeping, stand_in: Sequence[str] | None) -> Bo
         raise
     launch = launcher(addresses, command, keeping=keeping)
     detours = process.detours
-    return Booth(agent, addresses.control, launch, world, process, detours)
+    return Booth(agent, addresses.control, launch, world, process, detours, another)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import httpx
@@ -13,9 +15,10 @@ from conformance._acquaintance import USUAL, Acquaintance
 from conformance._case import Unsupported
 from conformance._company import Company
 from fakes.client_findings import ClientFinding
+from fakes.evidence.call_evidence import CallEvidence
 from fakes.fault_rules import works_on
 from fakes.faults import Fault, Nothing
-from fakes.ledger import Attempt, CallHeard, TurnHeard
+from fakes.ledger import Attempt, CallHeard, FaultFired, TurnHeard
 from voiceutils.errors import DeadlineExceeded
 
 __all__ = ["NeedsBooth", "Records", "Unsupported"]
@@ -182,6 +185,21 @@ class Records:
             return []
         answer.raise_for_status()
         return msgspec.convert(answer.json(), CallHeard).turns
+
+    async def evidence(
+        self, call: int, query: Mapping[str, str]
+    ) -> tuple[CallEvidence, list[FaultFired]]:
+        """Return the providers' side of any call, and the faults that it met."""
+        content = await self._get(f"/__fakes/evidence/{call}", **query)
+        found = msgspec.convert(content, CallEvidence)
+        if self.company is not None:
+            with contextlib.suppress(Unsupported):
+                every = await self.everything()
+                found.attempts = self.company.of(call, every)
+        fired = (await self._get("/__fakes/faults"))["fired"]
+        ids = {attempt.id for attempt in found.attempts}
+        faults = msgspec.convert(fired, list[FaultFired])
+        return found, [fault for fault in faults if fault.attempt in ids]
 
     async def open_sockets(self, within: float) -> list[Attempt]:
         """Wait until nothing of this call is open; return what still is."""

@@ -80,6 +80,7 @@ class Outcome(NamedTuple):
         lateness: float,
         figures: Sequence[Figure] = (),
         known: str = "",
+        trace: Sequence[str] = (),
     ) -> Outcome:
         """Return the outcome of a case; a failure tells what was expected and got."""
         expected = failure.expected if isinstance(failure, CaseFailed) else ""
@@ -98,7 +99,7 @@ class Outcome(NamedTuple):
             expected,
             got,
             known,
-            failure.trace if isinstance(failure, CaseFailed) else (),
+            tuple(trace),
             tuple(figures),
         )
 

@@ -8,7 +8,7 @@ import msgspec
 
 from voiceutils.errors import SettingError
 
-__all__ = ["Case", "Report", "badge_of", "decode_report", "read_report"]
+__all__ = ["Case", "Exit", "Report", "badge_of", "decode_report", "read_report"]
 
 VERSION = 1
 LARGEST = 64 << 20  # bytes
@@ -43,7 +43,9 @@ class Case(msgspec.Struct):
         return tuple(int(part) for part in self.number.split(".") if part.isdigit())
 
 
-class _Exit(msgspec.Struct):
+class Exit(msgspec.Struct):
+    """The exit code and what it means."""
+
     code: int
     meaning: str
 
@@ -54,7 +56,7 @@ class Report(msgspec.Struct):
     version: int
     agent: str
     seed: int
-    exit: _Exit
+    exit: Exit
     counts: dict[str, int]
     cases: list[Case]
 

@@ -8,6 +8,7 @@ class is no public part of picows, hence the bound on its version.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import socket
 from typing import Any
@@ -97,7 +98,8 @@ async def _open(target: MediaTarget, protocol: Any) -> None:
         transport.abort()
         raise
     end: socket.socket = transport.get_extra_info("socket")
-    end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+    with contextlib.suppress(OSError):  # the agent has left; the listener knows
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
 
 
 def _protocol(
