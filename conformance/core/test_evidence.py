@@ -269,6 +269,21 @@ def test_a_recording_is_played_as_it_was(tmp_path: Path) -> None:
     assert show(tmp_path / "none.wav") is None
 
 
+def test_ten_long_recordings_fit_into_one_page(tmp_path: Path) -> None:
+    """Cut, said so, and still where the call has them on its axis of time."""
+    minute = bytes([0x20, 0xA0] * 8000 * 45)
+    wav = b"".join(Recording("RE", minute, minute).wav())
+    trace = Trace()
+    for number in range(10):
+        (tmp_path / f"call-{number}.wav").write_bytes(wav)
+        kept = a_call(number, duration=92.0)
+        trace.take(msgspec.structs.replace(kept, audio=f"call-{number}.wav"))
+    page = render_report(trace, tmp_path)
+    assert len(page) < 9_000_000
+    assert page.count("The first 30 s of the recording are here") == 10
+    assert page.count('data-starts="2.0"') == 10
+
+
 def test_pins_come_in_order_and_name_who_did_it() -> None:
     """Caller, recogniser, model, voice, and the reply at its end."""
     kinds = [pin.kind for pin in pins_of(a_call())]
@@ -375,7 +390,21 @@ addEventListener("load", () => {
   words.value = "what time";
   words.dispatchEvent(new Event("input"));
   const found = document.querySelector("#left").textContent;
-  document.title = JSON.stringify({moved, none, found, errors});
+  const pins = document.querySelectorAll(".pin");
+  const stops = document.querySelectorAll('.pin[tabindex="0"]').length;
+  const press = (key) => {
+    const event = new KeyboardEvent("keydown", {key, bubbles: true});
+    document.activeElement.dispatchEvent(event);
+  };
+  pins[0].focus();
+  press("ArrowRight");
+  press("ArrowRight");
+  press("Enter");
+  const third = pins[2].dataset.at - call.dataset.starts;
+  const keys =
+    document.activeElement === pins[2] &&
+    Math.abs(audio.currentTime - Math.max(0, third)) < 0.01;
+  document.title = JSON.stringify({moved, none, found, stops, keys, errors});
 });
 """
 
@@ -412,7 +441,14 @@ def test_in_a_browser_a_pin_moves_the_recording_and_words_filter(
     title = re.search(r"<title>(\{.*?\})</title>", run.stdout)
     assert title is not None, run.stdout[:500]
     told = json.loads(title[1].replace("&quot;", '"'))
-    assert told == {"moved": True, "none": "0 calls", "found": "1 calls", "errors": []}
+    assert told == {
+        "moved": True,
+        "none": "0 calls",
+        "found": "1 calls",
+        "stops": 1,
+        "keys": True,
+        "errors": [],
+    }
 
 
 def test_a_call_that_failed_before_it_was_answered_is_shown(tmp_path: Path) -> None:
