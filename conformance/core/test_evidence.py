@@ -15,18 +15,22 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
 
 from conformance.core.test_waterfall import story
 from fakes.call_record import CallRecord, LineEvent
 from fakes.evidence.__main__ import main
 from fakes.evidence.call_page import pins_of
+from fakes.evidence.own_figures import OwnFigures, TurnTold
 from fakes.evidence.recordings import show
 from fakes.evidence.report import render_report, write_report
+from fakes.evidence.schema import TRACE_SCHEMA, trace_schema
 from fakes.evidence.trace import (
     FILE,
     CallKept,
     CallPassed,
     Entry,
+    Moment,
     RunBegan,
     RunEnded,
     Trace,
@@ -91,6 +95,19 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     assert [passed.gaps for passed in trace.passed] == [[0.8]]
     assert trace.end == an_end()
     assert trace.bad_lines == 0
+
+
+def test_every_line_has_the_published_form(tmp_path: Path) -> None:
+    """Else write the schema anew: python -m fakes.evidence.schema."""
+    assert TRACE_SCHEMA.read_text(encoding="utf-8") == trace_schema()
+    validator = Draft202012Validator(json.loads(trace_schema()))
+    append(tmp_path, Moment(at=1001.0, doing={"waiting": 1}, gap_p50=0.7))
+    append(tmp_path, OwnFigures(call_sid="CA1", turns=[TurnTold(200.0, None)]))
+    lines = (filled(tmp_path) / FILE).read_text(encoding="utf-8").splitlines()
+    assert len(lines) == 6
+    for line in lines:
+        validator.validate(json.loads(line))
+        assert not validator.is_valid(json.loads(line) | {"type": "another"})
 
 
 @given(st.binary(max_size=300), st.integers(0, 2000))
