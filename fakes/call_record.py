@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import msgspec
 
+from fakes.twilio.caller.script import ConversationStep
+
 __all__ = [
     "ENDED_BY_TESTER",
     "CallRecord",
@@ -119,6 +121,7 @@ class CallRecord(msgspec.Struct, kw_only=True):
             ``LatencyHistogram.to_counts`` gives it; the engine's own quality.
         underruns: how often the agent's audio ran dry inside an utterance.
         events: marks, clears and keys, the first few hundred.
+        script: what the caller was to do, so that the call can be placed again.
     """
 
     call: int
@@ -140,6 +143,7 @@ class CallRecord(msgspec.Struct, kw_only=True):
     lateness: dict[str, int] = msgspec.field(default_factory=dict)
     underruns: int = 0
     events: list[LineEvent] = msgspec.field(default_factory=list)
+    script: list[ConversationStep] = msgspec.field(default_factory=list)
 
 
 _encoder = msgspec.json.Encoder()

@@ -6,11 +6,11 @@ The form is `RunResults`; ``results.schema.json`` is its JSON Schema, written an
 
 from __future__ import annotations
 
-import json
 from typing import Annotated, Any
 
 import msgspec
 
+from fakes.evidence.schema import schema_of
 from loadtests._capacity import CapacityStep, Search
 from loadtests._tally import Tally
 from loadtests._verdict import Judged
@@ -133,15 +133,7 @@ def _latency(histogram: LatencyHistogram) -> Latency:
 
 def schema() -> str:
     """The JSON Schema of what `results` returns."""
-    made = msgspec.json.schema(RunResults)
-    for kind in made["$defs"].values():
-        # Some Pythons keep the indentation of docstrings, some do not.
-        kind["description"] = " ".join(kind["description"].split())
-    head = {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "Results of locust -f loadtests --results FILE.json",
-    }
-    return json.dumps(head | made, indent=1) + "\n"
+    return schema_of(RunResults, "Results of locust -f loadtests --results FILE.json")
 
 
 if __name__ == "__main__":

@@ -15,18 +15,22 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
 
 from conformance.core.test_waterfall import story
 from fakes.call_record import CallRecord, LineEvent
 from fakes.evidence.__main__ import main
 from fakes.evidence.call_page import pins_of
+from fakes.evidence.own_figures import OwnFigures, TurnTold
 from fakes.evidence.recordings import show
 from fakes.evidence.report import render_report, write_report
+from fakes.evidence.schema import TRACE_SCHEMA, trace_schema
 from fakes.evidence.trace import (
     FILE,
     CallKept,
     CallPassed,
     Entry,
+    Moment,
     RunBegan,
     RunEnded,
     Trace,
@@ -91,6 +95,19 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     assert [passed.gaps for passed in trace.passed] == [[0.8]]
     assert trace.end == an_end()
     assert trace.bad_lines == 0
+
+
+def test_every_line_has_the_published_form(tmp_path: Path) -> None:
+    """Else write the schema anew: python -m fakes.evidence.schema."""
+    assert TRACE_SCHEMA.read_text(encoding="utf-8") == trace_schema()
+    validator = Draft202012Validator(json.loads(trace_schema()))
+    append(tmp_path, Moment(at=1001.0, doing={"waiting": 1}, gap_p50=0.7))
+    append(tmp_path, OwnFigures(call_sid="CA1", turns=[TurnTold(200.0, None)]))
+    lines = (filled(tmp_path) / FILE).read_text(encoding="utf-8").splitlines()
+    assert len(lines) == 6
+    for line in lines:
+        validator.validate(json.loads(line))
+        assert not validator.is_valid(json.loads(line) | {"type": "another"})
 
 
 @given(st.binary(max_size=300), st.integers(0, 2000))
@@ -269,6 +286,21 @@ def test_a_recording_is_played_as_it_was(tmp_path: Path) -> None:
     assert show(tmp_path / "none.wav") is None
 
 
+def test_ten_long_recordings_fit_into_one_page(tmp_path: Path) -> None:
+    """Cut, said so, and still where the call has them on its axis of time."""
+    minute = bytes([0x20, 0xA0] * 8000 * 45)
+    wav = b"".join(Recording("RE", minute, minute).wav())
+    trace = Trace()
+    for number in range(10):
+        (tmp_path / f"call-{number}.wav").write_bytes(wav)
+        kept = a_call(number, duration=92.0)
+        trace.take(msgspec.structs.replace(kept, audio=f"call-{number}.wav"))
+    page = render_report(trace, tmp_path)
+    assert len(page) < 9_000_000
+    assert page.count("The first 30 s of the recording are here") == 10
+    assert page.count('data-starts="2.0"') == 10
+
+
 def test_pins_come_in_order_and_name_who_did_it() -> None:
     """Caller, recogniser, model, voice, and the reply at its end."""
     kinds = [pin.kind for pin in pins_of(a_call())]
@@ -375,7 +407,21 @@ addEventListener("load", () => {
   words.value = "what time";
   words.dispatchEvent(new Event("input"));
   const found = document.querySelector("#left").textContent;
-  document.title = JSON.stringify({moved, none, found, errors});
+  const pins = document.querySelectorAll(".pin");
+  const stops = document.querySelectorAll('.pin[tabindex="0"]').length;
+  const press = (key) => {
+    const event = new KeyboardEvent("keydown", {key, bubbles: true});
+    document.activeElement.dispatchEvent(event);
+  };
+  pins[0].focus();
+  press("ArrowRight");
+  press("ArrowRight");
+  press("Enter");
+  const third = pins[2].dataset.at - call.dataset.starts;
+  const keys =
+    document.activeElement === pins[2] &&
+    Math.abs(audio.currentTime - Math.max(0, third)) < 0.01;
+  document.title = JSON.stringify({moved, none, found, stops, keys, errors});
 });
 """
 
@@ -412,7 +458,14 @@ def test_in_a_browser_a_pin_moves_the_recording_and_words_filter(
     title = re.search(r"<title>(\{.*?\})</title>", run.stdout)
     assert title is not None, run.stdout[:500]
     told = json.loads(title[1].replace("&quot;", '"'))
-    assert told == {"moved": True, "none": "0 calls", "found": "1 calls", "errors": []}
+    assert told == {
+        "moved": True,
+        "none": "0 calls",
+        "found": "1 calls",
+        "stops": 1,
+        "keys": True,
+        "errors": [],
+    }
 
 
 def test_a_call_that_failed_before_it_was_answered_is_shown(tmp_path: Path) -> None:

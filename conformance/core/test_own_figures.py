@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -66,10 +67,27 @@ def test_an_agent_that_always_says_the_same_is_told_of() -> None:
 def test_more_sets_than_answers_are_not_matched_by_guess() -> None:
     """Nor fewer; the call is counted as unsure."""
     record, evidence = story(PARTS)
-    for own in (told(), told((200, 95), (210, 90))):
+    for own in (told(), told((200, 95), (210, 90), (1, 1))):
         assert compare(record, evidence, own) is None
         assert own_told(a_trace(record, evidence, own)) == ([], 1)
     assert compare(record, evidence, told((None, None))) == []
+
+
+def test_sets_of_replies_that_were_never_heard_are_matched_by_request() -> None:
+    """The caller left before the second reply sounded; the model was asked twice."""
+    record, evidence = story(PARTS)
+    chat = evidence.attempts[0]
+    again = msgspec.structs.replace(chat, id=9, at=chat.at + 5.0)
+    again.first_answer_at = again.at + 0.4
+    evidence.attempts.append(again)
+    compared = compare(record, evidence, told((200, 100), (400, None)))
+    assert compared is not None
+    assert [(one.turn, one.name) for one in compared] == [
+        (1, "first token"),
+        (1, "first audio"),
+        (2, "first token"),
+    ]
+    assert [one.wire for one in compared] == pytest.approx([TOKEN, AUDIO, 0.4])
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -92,6 +95,13 @@ def only(record: CallRecord, evidence: CallEvidence) -> TurnParts:
     """Return the parts of the only turn."""
     (parts,) = waterfall(record, evidence)
     return parts
+
+
+def test_the_page_on_the_trace_names_every_part() -> None:
+    """In their order, with whose time it is."""
+    page = Path(waterfall.__code__.co_filename).with_name("README.md")
+    rows = re.findall(r"^\| ([a-z ]+) \| ([a-z]+) \|", page.read_text("utf-8"), re.M)
+    assert [row for row in rows if row[0] in PARTS] == list(PARTS.items())
 
 
 @given(every)

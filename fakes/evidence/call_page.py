@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from fakes.call_record import ENDED_BY_TESTER, CallRecord
-from fakes.evidence.recordings import PEAKS_A_SECOND, show
+from fakes.evidence.recordings import LONGEST, PEAKS_A_SECOND, show
 from fakes.evidence.trace import CallKept
 
 __all__ = ["LONGEST_TEXT", "CallShown", "Pin", "outcome_of", "pins_of", "show_call"]
@@ -20,7 +20,10 @@ _EVENTS = {
     "clear": "clear",
     "key": "key pressed:",
 }
-WIDTH, HEIGHT, LANE = 760, 168, 44
+WIDTH, SIDE, LANE, ROW = 700, 60, 48, 13  # of the axis of time, and left of it
+_KINDS = ("phone", "caller", "recogniser", "model", "voice", "agent", "finding")
+_FLOOR = 24 + 2 * LANE + 20
+HEIGHT = _FLOOR + 8 + ROW * len(_KINDS)
 MOST_PINS = 120
 LONGEST_TEXT = 240  # characters: a page must stay one, whatever was said
 
@@ -38,6 +41,7 @@ class CallShown(NamedTuple):
 
     Attributes:
         starts: seconds since the call was placed at which the recording begins.
+        cut: seconds after which it was cut; 0 if it was not.
     """
 
     kept: CallKept
@@ -46,6 +50,7 @@ class CallShown(NamedTuple):
     pins: list[Pin]
     address: str
     starts: float
+    cut: float = 0.0
 
 
 def outcome_of(record: CallRecord) -> str:
@@ -60,13 +65,21 @@ def pins_of(kept: CallKept) -> list[Pin]:
     return [pin._replace(text=pin.text[:LONGEST_TEXT]) for pin in pins]
 
 
-def show_call(kept: CallKept, folder: Path) -> CallShown:
-    """Return a call for the page, with its recording where there is one."""
+def show_call(kept: CallKept, folder: Path, longest: float = LONGEST) -> CallShown:
+    """Return a call for the page, with its recording where there is one.
+
+    Args:
+        kept: the call.
+        folder: where its recording is.
+        longest: seconds of that which fit into the page.
+    """
     record = kept.record
     # No path out of the folder, whatever a trace says.
-    shown = show(folder / Path(kept.audio).name) if kept.audio else None
+    shown = show(folder / Path(kept.audio).name, longest) if kept.audio else None
     seconds = max(record.duration, 0.1)
-    starts = max(0.0, record.duration - shown.seconds) if shown else 0.0
+    # A recording begins with the answer and ends with the call.
+    starts = max(0.0, record.duration - shown.whole) if shown else 0.0
+    cut = shown.seconds if shown and shown.seconds < shown.whole else 0.0
     pins = pins_of(kept)
     gaps = [turn.gap for turn in record.turns if turn.gap is not None]
     worst = f"longest turn gap {max(gaps) * 1000:.0f} ms" if gaps else "no turn gap"
@@ -75,7 +88,8 @@ def show_call(kept: CallKept, folder: Path) -> CallShown:
     caller = shown.caller if shown else []
     agent = shown.agent if shown else []
     picture = _picture(kept, seconds, pins, (caller, agent), starts)
-    return CallShown(kept, title, picture, pins, shown.address if shown else "", starts)
+    address = shown.address if shown else ""
+    return CallShown(kept, title, picture, pins, address, starts, cut)
 
 
 def _pins(kept: CallKept) -> Iterator[Pin]:
@@ -138,23 +152,28 @@ def _picture(
     for row, (name, peaks) in enumerate(zip(("caller", "agent"), sides, strict=True)):
         middle = 24 + LANE // 2 + row * (LANE + 16)
         parts.append(
-            f'<line class="grid" x1="0" x2="{WIDTH}" y1="{middle}" y2="{middle}"/>'
+            f'<line class="grid" x1="{SIDE}" x2="{SIDE + WIDTH}" '
+            f'y1="{middle}" y2="{middle}"/>'
         )
         if peaks:
             parts.append(_wave(name, peaks, middle, scale, starts))
     for turn in kept.record.turns:
         if turn.spoke_until is None or turn.gap is None or turn.gap <= 0:
             continue
-        x, width = turn.spoke_until * scale, turn.gap * scale
+        x, width = SIDE + turn.spoke_until * scale, turn.gap * scale
         parts.append(
             f'<rect class="gap" x="{x:.1f}" y="24" width="{width:.1f}" '
             f'height="{2 * LANE + 16}"><title>turn {turn.turn}: gap of '
             f"{turn.gap * 1000:.0f} ms</title></rect>"
         )
-    floor = 24 + 2 * LANE + 16
-    for number, pin in enumerate(pins):
-        x = min(max(pin.at, 0.0) * scale, WIDTH)
-        y = floor + 10 + 9 * (number % 3)
+    parts += [
+        f'<text class="who" x="0" y="{_row(kind) + 4}">{kind}</text>'
+        for kind in _KINDS
+        if any(pin.kind == kind for pin in pins)
+    ]
+    for pin in pins:
+        x = SIDE + min(max(pin.at, 0.0) * scale, WIDTH)
+        y = _row(pin.kind)
         parts.append(
             f'<g class="pin {pin.kind}" data-at="{pin.at:.3f}" tabindex="0" '
             f'role="button" aria-label="{pin.at:.2f} s {escape(pin.text)}">'
@@ -163,22 +182,29 @@ def _picture(
             f"<title>{pin.at:.3f} s {escape(pin.kind)}: {escape(pin.text)}</title></g>"
         )
     parts += [
-        f'<text x="{second * scale:.1f}" y="14">{second} s</text>'
+        f'<text x="{SIDE + second * scale:.1f}" y="14">{second} s</text>'
         for second in range(0, int(seconds) + 1, max(1, int(seconds / 12)))
     ]
-    parts.append(f'<line class="playhead" x1="0" x2="0" y1="20" y2="{HEIGHT}"/>')
-    return (
-        f'<svg class="call" viewBox="0 0 {WIDTH} {HEIGHT}" role="group" '
-        f'data-seconds="{seconds:.3f}" aria-label="waveforms and events">'
-        f"{''.join(parts)}</svg>"
+    parts.append(
+        f'<line class="playhead" x1="{SIDE}" x2="{SIDE}" y1="20" y2="{HEIGHT}"/>'
     )
+    return (
+        f'<svg class="call" viewBox="0 0 {SIDE + WIDTH + 8} {HEIGHT}" role="group" '
+        f'data-scale="{scale:.6f}" data-left="{SIDE}" '
+        f'aria-label="waveforms and events">{"".join(parts)}</svg>'
+    )
+
+
+def _row(kind: str) -> int:
+    """Return how far down the pins of a kind stand."""
+    return _FLOOR + 10 + ROW * _KINDS.index(kind)
 
 
 def _wave(
     name: str, peaks: list[float], middle: int, scale: float, starts: float
 ) -> str:
     points = [
-        (scale * (starts + number / PEAKS_A_SECOND), peak * LANE * 0.9)
+        (SIDE + scale * (starts + number / PEAKS_A_SECOND), peak * LANE * 0.55)
         for number, peak in enumerate(peaks)
     ]
     upper = " ".join(f"{x:.1f},{middle - height:.1f}" for x, height in points)

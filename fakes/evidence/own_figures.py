@@ -14,7 +14,7 @@ from urllib.parse import urlsplit, urlunsplit
 import msgspec
 
 from fakes.call_record import CallRecord
-from fakes.evidence.call_evidence import CallEvidence
+from fakes.evidence.call_evidence import MODEL, CallEvidence
 from fakes.evidence.waterfall import moments_of
 from voiceutils.errors import WireError
 
@@ -115,21 +115,43 @@ def compare(
 ) -> list[Compared] | None:
     """Return each figure beside the wire's, in order of the turns.
 
-    None when there are not as many sets as answered turns: which set is whose can then
-    only be guessed.
+    A set belongs to an answered turn or, where these are not as many (a reply may be
+    cut short before it is heard), to a request to the model. None when the sets are as
+    many as neither: which is whose could then only be guessed.
     """
     turns = [turn for turn in record.turns if turn.gap is not None and turn.gap >= 0]
-    if len(turns) != len(told.turns):
+    if len(turns) == len(told.turns):
+        seen = [(turn.turn, moments_of(turn, record, evidence)[2:6]) for turn in turns]
+    else:
+        seen = list(enumerate(_by_request(evidence), 1))
+    if len(seen) != len(told.turns):
         return None
     found: list[Compared] = []
-    for turn, own in zip(turns, told.turns, strict=True):
-        _, _, asked, token, wanted, audio, _ = moments_of(turn, record, evidence)
+    for (turn, (asked, token, wanted, audio)), own in zip(
+        seen, told.turns, strict=True
+    ):
         found += _pair(
-            turn.turn, "first token", own.llm_time_to_first_token_ms, asked, token
+            turn, "first token", own.llm_time_to_first_token_ms, asked, token
         )
         found += _pair(
-            turn.turn, "first audio", own.tts_time_to_first_byte_ms, wanted, audio
+            turn, "first audio", own.tts_time_to_first_byte_ms, wanted, audio
         )
+    return found
+
+
+def _by_request(evidence: CallEvidence) -> list[list[float | None]]:
+    """Return for each request to the model when it was asked, answered and spoken."""
+    asked = sorted(
+        (one for one in evidence.attempts if one.surface == MODEL and one.reply),
+        key=lambda one: one.at,
+    )
+    ends = [one.at for one in asked[1:]] + [float("inf")]
+    spoken = sorted(evidence.utterances, key=lambda made: made.requested_at)
+    found: list[list[float | None]] = []
+    for one, end in zip(asked, ends, strict=True):
+        first = next((m for m in spoken if one.at <= m.requested_at < end), None)
+        audio = [first.requested_at, first.first_audio_at] if first else [None, None]
+        found.append([one.at, one.first_answer_at, *audio])
     return found
 
 

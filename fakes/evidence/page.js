@@ -9,11 +9,12 @@ for (const call of document.querySelectorAll(".one-call")) {
   const picture = call.querySelector("svg.call");
   const audio = call.querySelector("audio");
   const starts = Number(call.dataset.starts);
-  const scale = picture.viewBox.baseVal.width / Number(picture.dataset.seconds);
+  const scale = Number(picture.dataset.scale);
+  const left = Number(picture.dataset.left);
   const head = picture.querySelector(".playhead");
   const point = (seconds) => {
-    head.setAttribute("x1", seconds * scale);
-    head.setAttribute("x2", seconds * scale);
+    head.setAttribute("x1", left + seconds * scale);
+    head.setAttribute("x2", left + seconds * scale);
   };
   const go = (pin) => {
     const at = Number(pin.dataset.at);
@@ -21,15 +22,22 @@ for (const call of document.querySelectorAll(".one-call")) {
     call.querySelector("output").textContent = pin.querySelector("title").textContent;
     if (audio) audio.currentTime = Math.max(0, at - starts);
   };
-  for (const pin of picture.querySelectorAll(".pin")) {
+  // One stop of the Tab key for all pins of a call; arrows go from pin to pin.
+  const pins = [...picture.querySelectorAll(".pin")];
+  pins.forEach((pin, place) => {
+    pin.setAttribute("tabindex", place ? -1 : 0);
     pin.addEventListener("click", () => go(pin));
     pin.addEventListener("keydown", (event) => {
-      if (event.key === "Enter" || event.key === " ") {
-        event.preventDefault();
-        go(pin);
-      }
+      const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+      if (event.key === "Enter" || event.key === " ") go(pin);
+      else if (step && pins[place + step]) pins[place + step].focus();
+      else return;
+      event.preventDefault();
     });
-  }
+    pin.addEventListener("focus", () => {
+      for (const other of pins) other.setAttribute("tabindex", other === pin ? 0 : -1);
+    });
+  });
   if (audio) audio.addEventListener("timeupdate", () => point(audio.currentTime + starts));
 }
 const words = document.querySelector("#filter");

@@ -13,7 +13,7 @@ from voiceutils.mulaw import SAMPLE_RATE, to_linear16
 
 __all__ = ["Shown", "show"]
 
-LONGEST = 60.0  # seconds that are shown and played
+LONGEST = 60.0  # seconds that are shown and played of one call
 PEAKS_A_SECOND = 20
 _LOUDEST = 32768
 _MULAW = 7  # WAVE_FORMAT_MULAW, which browsers play, at half the size of PCM
@@ -25,26 +25,34 @@ class Shown(NamedTuple):
     """What a page needs.
 
     Attributes:
-        seconds: how long it plays; cut at :data:`LONGEST`.
+        seconds: how long it plays here.
+        whole: how long the recording is.
         caller: the loudest sample of each twentieth of a second, 0 to 1.
         agent: likewise.
         address: the recording as a ``data:`` address.
     """
 
     seconds: float
+    whole: float
     caller: list[float]
     agent: list[float]
     address: str
 
 
-def show(path: Path) -> Shown | None:
-    """Return a stereo recording for a page; None for anything that is none."""
+def show(path: Path, longest: float = LONGEST) -> Shown | None:
+    """Return a stereo recording for a page; None for anything that is none.
+
+    Args:
+        path: of the file.
+        longest: seconds after which it is cut.
+    """
     try:
         with wave.open(str(path), "rb") as file:
             shape = (file.getnchannels(), file.getsampwidth(), file.getframerate())
             if shape != (2, 2, SAMPLE_RATE):
                 return None
-            samples = array("h", file.readframes(round(LONGEST * SAMPLE_RATE)))
+            whole = file.getnframes() / SAMPLE_RATE
+            samples = array("h", file.readframes(round(longest * SAMPLE_RATE)))
     except (OSError, EOFError, wave.Error, ValueError):
         return None
     if not samples or len(samples) % 2:
@@ -52,7 +60,7 @@ def show(path: Path) -> Shown | None:
     seconds = len(samples) / 2 / SAMPLE_RATE
     sound = bytes([_CODE.get(sample, 0xFF) for sample in samples])
     address = "data:audio/wav;base64," + b64encode(_header(len(sound)) + sound).decode()
-    return Shown(seconds, _peaks(samples[0::2]), _peaks(samples[1::2]), address)
+    return Shown(seconds, whole, _peaks(samples[0::2]), _peaks(samples[1::2]), address)
 
 
 def _peaks(samples: array[int]) -> list[float]:

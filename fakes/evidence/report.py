@@ -18,6 +18,7 @@ from fakes.evidence.call_page import (
     show_call,
 )
 from fakes.evidence.own_rows import own_told
+from fakes.evidence.recordings import LONGEST
 from fakes.evidence.retries import retry_chart
 from fakes.evidence.run_charts import charts_of
 from fakes.evidence.trace import CallKept, Trace, read_trace
@@ -28,6 +29,7 @@ __all__ = ["REPORT", "render_report", "write_report"]
 
 REPORT = "report.html"
 WORST_CALLS = 10
+MOST_SOUND = 300.0  # seconds of recordings in one page, which take 21 KB each
 MOST_ROWS = 1000
 MOST_CAUSES = 20
 _CASE = ("number", "status", "level", "title", "got")
@@ -57,7 +59,9 @@ def render_report(trace: Trace, folder: Path) -> str:
     # autoescape: whatever a caller said, or an agent answered, stays text.
     pages = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     template = pages.from_string(_file("page.html.j2"))
-    worst = [show_call(kept, folder) for kept in _worst(trace)]
+    chosen = _worst(trace)
+    longest = min(LONGEST, MOST_SOUND / max(len(chosen), 1))
+    worst = [show_call(kept, folder, longest) for kept in chosen]
     return template.render(
         style=Markup(_file("charts.css") + _file("page.css")),
         script=Markup(_file("page.js")),

@@ -273,6 +273,7 @@ class PhoneCall:
             answered_after=None if opened is None else opened - placed,
             duration=now - placed,
             findings=story.findings,
+            script=list(self._order.conversation),
         )
         if opened is not None and self._caller.greeting_at is not None:
             record.greeting_after = self._caller.greeting_at - opened
