@@ -12,6 +12,8 @@ from fakes.addresses import USUAL_PORTS
 from fakes.deepgram.agent.settings import AgentSettings, decode_agent_settings
 from fakes.delays import DelayModel, parse_delay
 from fakes.fault_rules import decode_rule
+from fakes.llm.rules import Replies
+from fakes.llm.rules_file import read_replies
 from fakes.profiles import PLANS, PROFILES
 from fakes.stand_in.hosts import read_hosts
 from fakes.stand_in.service import StandIn
@@ -47,6 +49,13 @@ def _delay(text: str) -> DelayModel:
 def _voice_agent(text: str) -> AgentSettings:
     try:
         return decode_agent_settings(text)
+    except SettingError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _replies(text: str) -> Replies:
+    try:
+        return read_replies(text)
     except SettingError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
 
@@ -90,6 +99,7 @@ def parser() -> argparse.ArgumentParser:
         help_text = f"default {port}, 0: any"
         add(name, type=_port, default=port, metavar="PORT", help=help_text)
     _add_stand_in(made)
+    _add_model(made)
     _add_times(made)
     _add_limits(made)
     add(
@@ -154,6 +164,32 @@ def _stand_in(options: argparse.Namespace) -> StandIn | None:
     port, proxy_port = options.stand_in_port, options.proxy_port
     address = options.stand_in_address
     return StandIn(hosts, address=address, port=port, proxy_port=proxy_port)
+
+
+def _add_model(made: argparse.ArgumentParser) -> None:
+    group = made.add_argument_group("model", "What the language model answers.")
+    add = group.add_argument
+    add(
+        "--model-replies",
+        type=_replies,
+        default=Replies(),
+        metavar="script|echo|FILE.toml",
+        help="the script (default), what was said, or rules; see fakes/README.md",
+    )
+    add(
+        "--model-name",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="know this model only (repeatable); without it any name is known",
+    )
+    add(
+        "--context-window",
+        type=_count,
+        default=0,
+        metavar="TOKENS",
+        help="the most words of a question; default: no limit",
+    )
 
 
 def _add_times(made: argparse.ArgumentParser) -> None:
@@ -248,7 +284,15 @@ def world_of(options: argparse.Namespace) -> World:
         raise SettingError(f"--deepgram-port: {_MOST_PORTS} ports at the most")
     return World(
         deepgram=_with_delays(DeepgramSettings(**shared, **deepgram), options),
-        model=_with_delays(ModelSettings(**shared), options),
+        model=_with_delays(
+            ModelSettings(
+                **shared,
+                replies=options.model_replies,
+                models=tuple(options.model_name),
+                context_window=options.context_window,
+            ),
+            options,
+        ),
         rules=rules,
         deepgram_port=ports[0],
         further_deepgram_ports=ports[1:],

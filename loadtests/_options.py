@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from fakes.backoff_policy import Policy, parse_policy
+from fakes.llm.rules_file import read_replies
 from fakes.loopback import is_loopback
 from fakes.twilio.web.detours import read_detours
 from fakes.twilio.web.trust import trusting
@@ -23,6 +24,7 @@ __all__ = ["COMMAND_LINE_ONLY", "ECHO", "LoadOptions", "add_options", "read_opti
 COMMAND_LINE_ONLY = (
     *("agent", "agent_command", "allow_remote", "connect", "authority"),
     *("deepgram_port", "model_port", "conversations", "list_conversations"),
+    *("model_replies",),
     *("find_capacity", "max_calls", "step_time", "need_calls", "curve"),
     *("record_calls", "results", "evidence", "prometheus"),
 )
@@ -51,6 +53,7 @@ class LoadOptions:
     authority: str
     turns: int
     model_delay: float
+    model_replies: str
     drop_every: int | None
     fault_share: float
     backoff: Policy | None
@@ -116,6 +119,12 @@ def add_options(parser: Parser) -> None:
         default=0.0,
         metavar="SECONDS",
         help="added to the fake model's first token",
+    )
+    add(
+        "--model-replies",
+        default="",
+        metavar="script|echo|FILE.toml",
+        help="what the fake model answers: its script, what was said, or rules",
     )
     add(
         "--drop-every",
@@ -222,6 +231,8 @@ def read_options(namespace: Namespace, budgets: Sequence[Budget]) -> LoadOptions
     if namespace.drop_every == 1:
         raise SettingError("--drop-every 1 would send no frame at all")
     policy = namespace.backoff or ""
+    if namespace.model_replies:
+        read_replies(namespace.model_replies)
     return LoadOptions(
         agent=agent,
         agent_command=command,
@@ -229,6 +240,7 @@ def read_options(namespace: Namespace, budgets: Sequence[Budget]) -> LoadOptions
         authority=namespace.authority or "",
         turns=namespace.turns,
         model_delay=namespace.model_delay,
+        model_replies=namespace.model_replies or "",
         drop_every=namespace.drop_every or None,
         fault_share=namespace.fault_share,
         backoff=parse_policy(policy) if policy else None,

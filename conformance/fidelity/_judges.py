@@ -37,6 +37,7 @@ SURFACES = (
     "Twilio: REST",
     "Twilio: status callbacks",
     "Model: chat completions",
+    "Model: responses",
     "Control interface, /__fakes",
     "Command line, python -m fakes",
 )
