@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from argparse import Namespace
 from typing import Any, Protocol
 
 import gevent
@@ -13,6 +14,7 @@ from fakes.engine.commands import LinesNow
 from loadtests._attendant import LOOK_EVERY, WATCH_EVERY, Attendant
 from loadtests._cost import Meter
 from loadtests._exchange import Exchange
+from loadtests._lines import Numbers
 from loadtests._switchboard import Switchboard
 from loadtests._tally import Tally
 
@@ -23,15 +25,18 @@ __all__ = [
     "Branches",
     "Office",
     "note_missing",
+    "numbers_told",
     "place_of",
     "report",
     "take_last_report",
     "take_report",
+    "tell_workers",
 ]
 
 log = logging.getLogger("busyhour")
 
 HANG_UP = "busyhour_hang_up"
+NUMBERS = "busyhour_numbers"
 LAST_TALLY = "busyhour_last_tally"
 TALLY = "busyhour_tally"
 LINES = "busyhour_lines"
@@ -41,6 +46,18 @@ WORKERS_DEADLINE = 10.0
 TELL_EVERY = 0.2
 """Seconds after which a finished call is the master's: of a worker that is killed, no
 more is lost. Locust's own reports come every three seconds."""
+
+
+def tell_workers(parsed: Namespace, numbers: Numbers, workers: tuple[str, ...]) -> None:
+    """Have every worker know what this master knows, and who the workers are."""
+    told = msgspec.structs.replace(numbers, workers=workers)
+    # Locust hands the options of its master to every worker.
+    setattr(parsed, NUMBERS, msgspec.json.encode(told).decode())
+
+
+def numbers_told(parsed: Namespace) -> Numbers:
+    """What the master told this worker; raises DecodeError if that does not read."""
+    return msgspec.json.decode(getattr(parsed, NUMBERS, ""), type=Numbers)
 
 
 def report(board: Switchboard, calls_up: int, data: dict[str, Any]) -> None:

@@ -14,9 +14,10 @@ from fakes.delays import typical
 from fakes.processes import running_world
 from fakes.twilio.caller.script import HangUp, Pause
 from fakes.world import AgentProcess, ModelSettings, WorldProcess
+from loadtests._addresses import ECHO
 from loadtests._ledger import Ledger
 from loadtests._lines import Lines, Numbers
-from loadtests._options import ECHO, LoadOptions
+from loadtests._options import LoadOptions
 from voiceutils.errors import SettingError
 
 __all__ = ["Exchange"]
@@ -79,8 +80,12 @@ class Exchange:
         options = self.options
         replies = options.model_replies
         ports = Ports(options.deepgram_port, options.model_port, 0)
-        if options.agent not in ("", ECHO) and ports == Ports(0, 0, 0):
-            if (running := running_world()) is not None:
+        known = options.agent not in ("", ECHO) and ports == Ports(0, 0, 0)
+        if options.fakes or known:
+            running = running_world(options.fakes)
+            if options.fakes and running is None:
+                raise SettingError(f"--fakes {options.fakes}: no fakes answer there")
+            if running is not None:
                 for flag, given in (
                     ("--model-delay", options.model_delay),
                     ("--model-replies", options.model_replies),
