@@ -18,9 +18,10 @@ from conformance._own_agent import (
     unsigned_environment,
 )
 from fakes.addresses import USUAL_PORTS, Addresses
+from fakes.llm.rules_file import read_replies
 from fakes.loopback import is_loopback
 from fakes.processes import AgentProcess, WorldProcess, running_world
-from voiceutils.errors import NotConnected
+from voiceutils.errors import NotConnected, SettingError
 
 __all__ = ["Agents", "Fakes", "booths_for", "start_agents", "start_fakes"]
 
@@ -40,19 +41,32 @@ class Fakes:
             self._process.stop()
 
 
-def start_fakes(*, known_ports: bool, stand_in: Sequence[str] | None = None) -> Fakes:
+def start_fakes(
+    *, known_ports: bool, stand_in: Sequence[str] | None = None, replies: str = ""
+) -> Fakes:
     """Start the fakes on free ports.
 
     Args:
         known_ports: use those of ``python -m fakes``, or the fakes that are there.
         stand_in: hosts as ``HOST=FAKE`` that are stood in for beside the known ones;
             None for none at all.
+        replies: what the model answers, as ``python -m fakes --model-replies`` has it.
+
+    Raises:
+        SettingError: the replies have a mistake, or the fakes are there already.
     """
+    if replies:
+        read_replies(replies)
     if known_ports and (running := running_world()) is not None:
+        if replies:
+            text = "--model-replies: the fakes are up; give it to them"
+            raise SettingError(f"{text}, python -m fakes --model-replies ...")
         return Fakes(running, None)
-    process = WorldProcess(stand_in=stand_in)
+    options = [f"--model-replies={replies}"] if replies else []
+    process = WorldProcess(options=options, stand_in=stand_in)
     if known_ports:
         process = WorldProcess(
+            options=options,
             deepgram_port=USUAL_PORTS.deepgram,
             model_port=USUAL_PORTS.model,
             control_port=USUAL_PORTS.control,

@@ -108,6 +108,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="file with the certificate of the authority that signed the agent's own",
     )
     group.addoption(
+        "--model-replies",
+        default="",
+        metavar="script|echo|FILE.toml",
+        help="what the fake model answers where no case says otherwise: its script, "
+        "what was said, or rules",
+    )
+    group.addoption(
         "--case",
         metavar="N",
         help="run one case (5.2) or one chapter (5)",
@@ -313,8 +320,10 @@ def fakes(pytestconfig: pytest.Config) -> Iterator[Fakes]:
     """Deepgram and the model on this machine."""
     known_ports = bool(pytestconfig.getoption("--agent"))
     hosts = _stood_in_for(pytestconfig)
+    replies = str(pytestconfig.getoption("--model-replies"))
     running = _started(
-        pytestconfig, lambda: start_fakes(known_ports=known_ports, stand_in=hosts)
+        pytestconfig,
+        lambda: start_fakes(known_ports=known_ports, stand_in=hosts, replies=replies),
     )
     yield running
     running.stop()

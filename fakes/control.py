@@ -18,6 +18,7 @@
                                           client; limits such as ?least_wait=0.5
     GET  /__fakes/stand-in                who came to a provider's own host and was not
                                           served; where `--stand-in` was given
+    GET  /__fakes/clock                   the monotonic seconds of all moments told here
     GET  /__fakes/health                  how late the fake Deepgram's sockets were
     POST /__fakes/reset                   ledger, faults and health
 """
@@ -26,6 +27,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -88,6 +90,7 @@ class ControlServer:
         app.router.add_get("/__fakes/ledger/calls/{call:[0-9]+}", self._call)
         app.router.add_get("/__fakes/ledger/groups/{group:.*}", self._group)
         app.router.add_get("/__fakes/evidence/{call:[0-9]+}", self._evidence)
+        app.router.add_get("/__fakes/clock", self._clock)
         app.router.add_get("/__fakes/health", self._health)
         app.router.add_post("/__fakes/reset", self._reset)
         return app
@@ -173,6 +176,9 @@ class ControlServer:
             "faults": self._ledger.faults(name),
         }
         return _json(content)
+
+    async def _clock(self, _: web.Request) -> web.Response:
+        return _json({"monotonic": time.monotonic()})
 
     async def _health(self, _: web.Request) -> web.Response:
         return _json({"lateness": self._punctuality.report()})

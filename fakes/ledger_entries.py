@@ -38,6 +38,7 @@ class Attempt(msgspec.Struct, kw_only=True):
         echoed: frames of agent speech received: the agent transcribes itself.
         said: what the model was asked.
         reply: what it answered.
+        called: the tools that it called, each with its arguments.
         remembered: what it was told of its own earlier replies.
         utterances: numbers of the utterances made for it.
         conduct: how the client behaved on a WebSocket.
@@ -67,6 +68,7 @@ class Attempt(msgspec.Struct, kw_only=True):
     echoed: int = 0
     said: str = ""
     reply: str = ""
+    called: list[str] = msgspec.field(default_factory=list)
     remembered: str = ""
     utterances: list[int] = msgspec.field(default_factory=list)
     conduct: Conduct = msgspec.field(default_factory=Conduct)

@@ -8,14 +8,15 @@ from typing import Any
 
 import msgspec
 
+from fakes import option_types
 from fakes.addresses import USUAL_PORTS
-from fakes.deepgram.agent.settings import AgentSettings, decode_agent_settings
-from fakes.delays import DelayModel, parse_delay
+from fakes.deepgram.agent.settings import AgentSettings
 from fakes.fault_rules import decode_rule
+from fakes.llm.rules import Replies
 from fakes.profiles import PLANS, PROFILES
 from fakes.stand_in.hosts import read_hosts
 from fakes.stand_in.service import StandIn
-from fakes.world import DeepgramSettings, ModelSettings, World
+from fakes.world import HOST, DeepgramSettings, ModelSettings, World
 from voiceutils.errors import SettingError
 
 __all__ = ["parser", "world_of"]
@@ -37,46 +38,18 @@ _LIMITS = {
 _MOST_PORTS = 16
 
 
-def _delay(text: str) -> DelayModel:
-    try:
-        return parse_delay(text)
-    except SettingError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
-
-
-def _voice_agent(text: str) -> AgentSettings:
-    try:
-        return decode_agent_settings(text)
-    except SettingError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
-
-
-def _port(text: str) -> int:
-    value = int(text)
-    if not 0 <= value <= 65535:
-        raise argparse.ArgumentTypeError(f"{text} is not a port (0-65535)")
-    return value
-
-
-def _count(text: str) -> int:
-    value = int(text)
-    if value < 0:
-        raise argparse.ArgumentTypeError(f"{text} is below 0")
-    return value
-
-
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     made = argparse.ArgumentParser(
         prog="python -m fakes",
         description="Fake Deepgram, language model and Twilio for phone voice "
-        "agents, on 127.0.0.1 only.",
+        "agents, on 127.0.0.1 unless told otherwise.",
     )
     add = made.add_argument
     add("--json", action="store_true", help="print one line of JSON, nothing else")
     add(
         "--deepgram-port",
-        type=_port,
+        type=option_types.port,
         action="append",
         metavar="PORT",
         help=f"default {USUAL_PORTS.deepgram}, 0: any; repeatable: further "
@@ -88,8 +61,17 @@ def parser() -> argparse.ArgumentParser:
         ("--twilio-port", USUAL_PORTS.twilio),
     ):
         help_text = f"default {port}, 0: any"
-        add(name, type=_port, default=port, metavar="PORT", help=help_text)
+        add(name, type=option_types.port, default=port, metavar="PORT", help=help_text)
+    add(
+        "--bind",
+        type=option_types.address,
+        default=HOST,
+        metavar="ADDRESS",
+        help="address of this machine to listen on, default %(default)s; on any other, "
+        "whoever reaches it may use and command the fakes: there is no password",
+    )
     _add_stand_in(made)
+    _add_model(made)
     _add_times(made)
     _add_limits(made)
     add(
@@ -144,7 +126,7 @@ def _add_stand_in(made: argparse.ArgumentParser) -> None:
         ("--proxy-port", USUAL_PORTS.proxy),
     ):
         help_text = f"default {port}, 0: any"
-        add(name, type=_port, default=port, metavar="PORT", help=help_text)
+        add(name, type=option_types.port, default=port, metavar="PORT", help=help_text)
 
 
 def _stand_in(options: argparse.Namespace) -> StandIn | None:
@@ -154,6 +136,32 @@ def _stand_in(options: argparse.Namespace) -> StandIn | None:
     port, proxy_port = options.stand_in_port, options.proxy_port
     address = options.stand_in_address
     return StandIn(hosts, address=address, port=port, proxy_port=proxy_port)
+
+
+def _add_model(made: argparse.ArgumentParser) -> None:
+    group = made.add_argument_group("model", "What the language model answers.")
+    add = group.add_argument
+    add(
+        "--model-replies",
+        type=option_types.replies,
+        default=Replies(),
+        metavar="script|echo|FILE.toml",
+        help="the script (default), what was said, or rules; see fakes/README.md",
+    )
+    add(
+        "--model-name",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="know this model only (repeatable); without it any name is known",
+    )
+    add(
+        "--context-window",
+        type=option_types.count,
+        default=0,
+        metavar="TOKENS",
+        help="the most words of a question; default: no limit",
+    )
 
 
 def _add_times(made: argparse.ArgumentParser) -> None:
@@ -168,14 +176,14 @@ def _add_times(made: argparse.ArgumentParser) -> None:
         add(
             _OPTION_OF.get(name, "--" + name.replace("_", "-")),
             dest=name,
-            type=_delay,
+            type=option_types.delay,
             metavar="S",
             help=f"seconds {text}, or uniform:LOW,HIGH, lognormal:P50,P95, "
             f"spread:LEAST,MEAN,MOST; default {defaults[name]}",
         )
     add(
         "--voice-agent",
-        type=_voice_agent,
+        type=option_types.voice_agent,
         default=AgentSettings(),
         metavar="JSON",
         help='settings of the Voice Agent, such as {"think_delay":0.2}',
@@ -211,17 +219,22 @@ def _add_limits(made: argparse.ArgumentParser) -> None:
     add("--plan", choices=sorted(PLANS), help="the limits of one of Deepgram's plans")
     for name, text in _LIMITS.items():
         option = "--" + name.replace("_", "-")
-        add(option, type=_count, metavar="N", help=f"{text}; default: no limit")
+        add(
+            option,
+            type=option_types.count,
+            metavar="N",
+            help=f"{text}; default: no limit",
+        )
     add(
         "--slot-linger",
-        type=_delay,
+        type=option_types.delay,
         default=0.0,
         metavar="S",
         help="seconds for which a slot stays taken after its connection ended",
     )
     add(
         "--slot-retry-after",
-        type=_delay,
+        type=option_types.delay,
         metavar="S",
         help="seconds in the Retry-After header of a 429; default: no header",
     )
@@ -248,7 +261,15 @@ def world_of(options: argparse.Namespace) -> World:
         raise SettingError(f"--deepgram-port: {_MOST_PORTS} ports at the most")
     return World(
         deepgram=_with_delays(DeepgramSettings(**shared, **deepgram), options),
-        model=_with_delays(ModelSettings(**shared), options),
+        model=_with_delays(
+            ModelSettings(
+                **shared,
+                replies=options.model_replies,
+                models=tuple(options.model_name),
+                context_window=options.context_window,
+            ),
+            options,
+        ),
         rules=rules,
         deepgram_port=ports[0],
         further_deepgram_ports=ports[1:],
@@ -256,6 +277,7 @@ def world_of(options: argparse.Namespace) -> World:
         control_port=options.control_port,
         twilio_port=options.twilio_port,
         stand_in=_stand_in(options),
+        host=options.bind,
     )
 
 

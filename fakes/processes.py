@@ -32,12 +32,16 @@ _ANSWER_SECONDS = 2.0
 _TOLD_SECONDS = 0.3
 
 
-def running_world() -> Addresses | None:
-    """Return the fakes that somebody keeps up on the usual ports; None if nobody does.
+def running_world(control: str = "") -> Addresses | None:
+    """Return the fakes that somebody keeps up; None if nobody does.
 
     Their ledger and faults are emptied for the new run.
+
+    Args:
+        control: address of their control interface; by default the usual one here.
     """
-    control = f"http://127.0.0.1:{USUAL_PORTS.control}/__fakes"
+    control = control.rstrip("/") or f"http://127.0.0.1:{USUAL_PORTS.control}"
+    control += "/__fakes"
     try:
         with httpx.Client(timeout=_ANSWER_SECONDS, trust_env=False) as client:
             told = client.get(f"{control}/addresses").raise_for_status()

@@ -47,7 +47,7 @@ HOST = "127.0.0.1"
 
 
 class World:
-    """The fakes, started and stopped together; bound to this machine only.
+    """The fakes, started and stopped together; on this machine only unless told.
 
     Args:
         deepgram: how the fake Deepgram behaves.
@@ -62,6 +62,8 @@ class World:
         credentials: of its account; None takes those of the environment.
         twilio_port: of its REST interface.
         stand_in: also answers for the providers' own hosts.
+        host: the address of this machine on which all of them listen; whoever reaches
+            it may use and command them.
 
     Attributes:
         ledger: what the fakes saw.
@@ -84,7 +86,9 @@ class World:
         credentials: Credentials | None = None,
         twilio_port: int = 0,
         stand_in: StandIn | None = None,
+        host: str = HOST,
     ) -> None:
+        self._host = host
         self.ledger = Ledger()
         self.faults = FaultDesk(rules)
         deepgram_server = DeepgramServer(
@@ -133,7 +137,8 @@ class World:
             await self.stop()
             raise
         self.deepgram_ports = tuple(ports[0])
-        deepgram, model, control, twilio = (f"{HOST}:{bound[0]}" for bound in ports)
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        deepgram, model, control, twilio = (f"{host}:{bound[0]}" for bound in ports)
         self._addresses = Addresses(
             deepgram=f"http://{deepgram}",
             deepgram_websocket=f"ws://{deepgram}",
@@ -156,9 +161,11 @@ class World:
         self._runners.append(runner)
         for port in ports:
             try:
-                await web.TCPSite(runner, HOST, port, backlog=1024).start()
+                await web.TCPSite(runner, self._host, port, backlog=1024).start()
             except (OSError, OverflowError) as error:
-                raise SettingError(_port_problem(name, port, error)) from error
+                where = "" if self._host == HOST else f" at {self._host}"
+                problem = _port_problem(name, port, where, error)
+                raise SettingError(problem) from error
         return [address[1] for address in runner.addresses]
 
     async def _begin_to_stand_in(self) -> StandInAddresses | None:
@@ -195,10 +202,13 @@ class World:
         await self.stop()
 
 
-def _port_problem(name: str, port: int, error: Exception) -> str:
+def _port_problem(name: str, port: int, where: str, error: Exception) -> str:
     number = getattr(error, "errno", None)
+    what = f"port {port} for {name}{where}"
     if number == errno.EADDRINUSE:
-        return f"port {port} for {name} is taken; choose another, or 0 for a free one"
+        return f"{what} is taken; choose another, or 0 for a free one"
     if number == errno.EACCES:
-        return f"port {port} for {name} is not allowed; choose one above 1023"
-    return f"port {port} for {name} cannot be used: {error}"
+        return f"{what} is not allowed; choose one above 1023"
+    if number == errno.EADDRNOTAVAIL:
+        return f"{what} cannot be used: this machine has no such address"
+    return f"{what} cannot be used: {error}"

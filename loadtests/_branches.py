@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from argparse import Namespace
 from typing import Any, Protocol
 
 import gevent
@@ -13,6 +14,7 @@ from fakes.engine.commands import LinesNow
 from loadtests._attendant import LOOK_EVERY, WATCH_EVERY, Attendant
 from loadtests._cost import Meter
 from loadtests._exchange import Exchange
+from loadtests._lines import Numbers
 from loadtests._switchboard import Switchboard
 from loadtests._tally import Tally
 
@@ -23,20 +25,39 @@ __all__ = [
     "Branches",
     "Office",
     "note_missing",
+    "numbers_told",
     "place_of",
     "report",
     "take_last_report",
     "take_report",
+    "tell_workers",
 ]
 
 log = logging.getLogger("busyhour")
 
 HANG_UP = "busyhour_hang_up"
+NUMBERS = "busyhour_numbers"
 LAST_TALLY = "busyhour_last_tally"
 TALLY = "busyhour_tally"
 LINES = "busyhour_lines"
+CALLS_OVER = "busyhour_calls_over"
 CALLS_UP = "busyhour_calls_up"
 WORKERS_DEADLINE = 10.0
+TELL_EVERY = 0.2
+"""Seconds after which a finished call is the master's: of a worker that is killed, no
+more is lost. Locust's own reports come every three seconds."""
+
+
+def tell_workers(parsed: Namespace, numbers: Numbers, workers: tuple[str, ...]) -> None:
+    """Have every worker know what this master knows, and who the workers are."""
+    told = msgspec.structs.replace(numbers, workers=workers)
+    # Locust hands the options of its master to every worker.
+    setattr(parsed, NUMBERS, msgspec.json.encode(told).decode())
+
+
+def numbers_told(parsed: Namespace) -> Numbers:
+    """What the master told this worker; raises DecodeError if that does not read."""
+    return msgspec.json.decode(getattr(parsed, NUMBERS, ""), type=Numbers)
 
 
 def report(board: Switchboard, calls_up: int, data: dict[str, Any]) -> None:
@@ -112,9 +133,11 @@ class Branches:
         if office.is_worker:
             events.report_to_master.add_listener(self._on_report)
             runner.register_message(HANG_UP, self.hang_up, concurrent=True)
+            gevent.spawn(self._tell)
         if office.is_master:
             events.worker_report.add_listener(self._on_worker_report)
             runner.register_message(LAST_TALLY, self._on_last_tally)
+            runner.register_message(CALLS_OVER, self._on_calls_over)
 
     # -- as worker, or as only process ----------------------------------------
 
@@ -126,6 +149,19 @@ class Branches:
             # One that had nothing to do says so; silence would count as its loss.
             last = office.board.take_unreported() if office.board else Tally()
             office.runner.send_message(LAST_TALLY, last.to_json())
+
+    def _tell(self) -> None:
+        """Tell the master of calls that are over, soon after each."""
+        office = self._office
+        while True:
+            gevent.sleep(TELL_EVERY)
+            board, attendant = office.board, office.attendant
+            if board is None or attendant is None or board.ended is not None:
+                continue
+            if any(board.unreported.counts.values()):
+                data: dict[str, Any] = {}
+                report(board, attendant.lines.up, data)
+                office.runner.send_message(CALLS_OVER, data)
 
     def _on_report(self, data: dict[str, Any], **_: Any) -> None:
         board, attendant = self._office.board, self._office.attendant
@@ -169,6 +205,10 @@ class Branches:
     def _on_worker_report(self, client_id: str, data: dict[str, Any], **_: Any) -> None:
         if self._office.board is not None:
             take_report(self._office.board, client_id, data)
+
+    def _on_calls_over(self, msg: Any, **_: Any) -> None:
+        if self._office.board is not None:
+            take_report(self._office.board, msg.node_id, msg.data)
 
     def _on_last_tally(self, msg: Any, **_: Any) -> None:
         if self._office.board is not None:

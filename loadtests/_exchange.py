@@ -14,9 +14,10 @@ from fakes.delays import typical
 from fakes.processes import running_world
 from fakes.twilio.caller.script import HangUp, Pause
 from fakes.world import AgentProcess, ModelSettings, WorldProcess
+from loadtests._addresses import ECHO
 from loadtests._ledger import Ledger
 from loadtests._lines import Lines, Numbers
-from loadtests._options import ECHO, LoadOptions
+from loadtests._options import LoadOptions
 from voiceutils.errors import SettingError
 
 __all__ = ["Exchange"]
@@ -77,12 +78,21 @@ class Exchange:
     def _fakes(self) -> Addresses:
         """Return the fakes that are up for an agent that is, or start some."""
         options = self.options
+        replies = options.model_replies
         ports = Ports(options.deepgram_port, options.model_port, 0)
-        if options.agent not in ("", ECHO) and ports == Ports(0, 0, 0):
-            if (running := running_world()) is not None:
-                if options.model_delay:
-                    text = "--model-delay: the fakes are up; give it to them"
-                    raise SettingError(f"{text}, python -m fakes --model-delay S")
+        known = options.agent not in ("", ECHO) and ports == Ports(0, 0, 0)
+        if options.fakes or known:
+            running = running_world(options.fakes)
+            if options.fakes and running is None:
+                raise SettingError(f"--fakes {options.fakes}: no fakes answer there")
+            if running is not None:
+                for flag, given in (
+                    ("--model-delay", options.model_delay),
+                    ("--model-replies", options.model_replies),
+                ):
+                    if given:
+                        text = f"{flag}: the fakes are up; give it to them"
+                        raise SettingError(f"{text}, python -m fakes {flag} ...")
                 return running
             ports = USUAL_PORTS
         self._world = WorldProcess(
@@ -92,6 +102,7 @@ class Exchange:
             twilio_port=ports.twilio,
             model_delay=typical(ModelSettings().first_token_delay)
             + options.model_delay,
+            options=[f"--model-replies={replies}"] if replies else (),
         )
         return self._world.start()
 

@@ -35,6 +35,7 @@ __all__ = [
     "Lines",
     "Numbers",
     "Settled",
+    "on_our_clock",
     "settle",
 ]
 
@@ -215,6 +216,7 @@ class Numbers(msgspec.Struct, frozen=True):
         conversations: what callers do; empty for the usual conversation.
         workers: who shares the arrivals, in this order; empty for one process.
         run_seconds: how long the run takes; Locust does not tell its workers.
+        fakes_ahead: seconds by which their clock is ahead of this process's.
     """
 
     agent: str
@@ -223,6 +225,7 @@ class Numbers(msgspec.Struct, frozen=True):
     conversations: tuple[WrittenConversation, ...] = ()
     workers: tuple[str, ...] = ()
     run_seconds: float = 3600.0
+    fakes_ahead: float = 0.0
 
 
 class Settled(NamedTuple):
@@ -239,6 +242,15 @@ class Settled(NamedTuple):
     waterfall: Sequence[TurnParts] = ()
 
 
+def on_our_clock(numbers: Numbers) -> Numbers:
+    """Return what is known of the exchange with the distance of the fakes' clock."""
+    try:
+        ahead = Ledger(numbers.control).clock_ahead()
+    except VoiceError:
+        ahead = 0.0  # no fakes answer; there is nothing to bring here either
+    return msgspec.structs.replace(numbers, fakes_ahead=ahead)
+
+
 def settle(record: CallRecord, numbers: Numbers, waited: float = 0.0) -> Settled:
     """Count a call, with what the fakes know of it if they still answer.
 
@@ -248,7 +260,7 @@ def settle(record: CallRecord, numbers: Numbers, waited: float = 0.0) -> Settled
         waited: seconds that the call waited for a free phone, which is not dialling.
     """
     try:
-        evidence = Ledger(numbers.control).evidence(record)
+        evidence = Ledger(numbers.control, numbers.fakes_ahead).evidence(record)
     except VoiceError:
         return Settled(record, tally_call(record, waited=waited))
     attempts = [one for one in evidence.attempts if one.surface == "listen"]

@@ -28,13 +28,19 @@ from locust.runners import MasterRunner, WorkerRunner
 
 from fakes.call_record import CallRecord
 from loadtests._attendant import WATCH_EVERY, Attendant
-from loadtests._branches import WORKERS_DEADLINE, Branches, place_of
+from loadtests._branches import (
+    WORKERS_DEADLINE,
+    Branches,
+    numbers_told,
+    place_of,
+    tell_workers,
+)
 from loadtests._conversations import list_of_library
 from loadtests._evidence import Evidence
 from loadtests._exchange import Exchange
 from loadtests._hunt import Hunt
 from loadtests._interrupts import INTERRUPTED, take_interrupts
-from loadtests._lines import Lines, Numbers
+from loadtests._lines import Lines, Numbers, on_our_clock
 from loadtests._live import Live
 from loadtests._mistakes import read_or_exit, say_and_exit
 from loadtests._options import COMMAND_LINE_ONLY, read_options
@@ -49,8 +55,6 @@ from voiceutils.errors import VoiceError
 __all__ = ["Operator"]
 
 log = logging.getLogger("busyhour")
-
-NUMBERS = "busyhour_numbers"
 
 # Phones notice a dead agent by their sockets; the engine then reports them failed.
 NOTICE = 1.0
@@ -119,6 +123,7 @@ class Operator:
     def _open_lines(self) -> None:
         assert self.numbers is not None
         exchange = self.exchange
+        self.numbers = on_our_clock(self.numbers)
         lines = Lines(
             self.numbers.agent,
             on_record=self._finished,
@@ -190,8 +195,7 @@ class Operator:
             # files that they name may be on the master's machine only.
             self.parsed.conversations = ""
             self.options = read_options(self.parsed, DEFAULT_BUDGETS)
-            told = getattr(self.parsed, NUMBERS, "")
-            self.numbers = msgspec.json.decode(told, type=Numbers)
+            self.numbers = numbers_told(self.parsed)
             self._begin_evidence()
             self._open_lines()
         elif not self.headless:
@@ -210,9 +214,7 @@ class Operator:
             workers = tuple(sorted(client.id for client in ready))
             if self.board is not None:
                 self.board.workers.update(workers)  # lost, if nothing comes of them
-            told = msgspec.structs.replace(self.numbers, workers=workers)
-            # Locust hands the options of its master to every worker.
-            setattr(self.parsed, NUMBERS, msgspec.json.encode(told).decode())
+            tell_workers(self.parsed, self.numbers, workers)
 
     # -- calls ----------------------------------------------------------------
 

@@ -3,35 +3,32 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Container, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
-from urllib.parse import urlsplit
 
 from fakes.backoff_policy import Policy, parse_policy
-from fakes.loopback import is_loopback
+from fakes.llm.rules_file import read_replies
 from fakes.twilio.web.detours import read_detours
 from fakes.twilio.web.trust import trusting
+from loadtests._addresses import ECHO, check_agent, check_fakes
 from loadtests._bounds import within
 from loadtests._prometheus import check_prometheus
 from loadtests._traffic import Traffic, add_traffic_options, read_traffic
 from voiceutils.budget import Budget
 from voiceutils.errors import SettingError
 
-__all__ = ["COMMAND_LINE_ONLY", "ECHO", "LoadOptions", "add_options", "read_options"]
+__all__ = ["COMMAND_LINE_ONLY", "LoadOptions", "add_options", "read_options"]
 
 COMMAND_LINE_ONLY = (
     *("agent", "agent_command", "allow_remote", "connect", "authority"),
     *("deepgram_port", "model_port", "conversations", "list_conversations"),
+    *("model_replies", "fakes"),
     *("find_capacity", "max_calls", "step_time", "need_calls", "curve"),
     *("record_calls", "results", "evidence", "prometheus"),
 )
 """What the web page may not change: whoever reaches it could run any command here,
 call any agent, read or write any file. A search for the capacity has no web page."""
-
-SCHEMES = ("http", "https", "ws", "wss")
-ECHO = "echo"
-"""In place of an agent's address: the built-in echo agent."""
 
 
 class Parser(Protocol):
@@ -51,6 +48,8 @@ class LoadOptions:
     authority: str
     turns: int
     model_delay: float
+    model_replies: str
+    fakes: str
     drop_every: int | None
     fault_share: float
     backoff: Policy | None
@@ -109,6 +108,13 @@ def add_options(parser: Parser) -> None:
         metavar="PATH",
         help="file with the certificate of the authority that signed the agent's own",
     )
+    add(
+        "--fakes",
+        default="",
+        metavar="URL",
+        help="control address of fakes that are up, such as python -m fakes --bind "
+        "prints it; for fakes and workers on machines of their own",
+    )
     add("--turns", type=int, default=3, help="turns of each call, one barges in")
     add(
         "--model-delay",
@@ -116,6 +122,12 @@ def add_options(parser: Parser) -> None:
         default=0.0,
         metavar="SECONDS",
         help="added to the fake model's first token",
+    )
+    add(
+        "--model-replies",
+        default="",
+        metavar="script|echo|FILE.toml",
+        help="what the fake model answers: its script, what was said, or rules",
     )
     add(
         "--drop-every",
@@ -211,6 +223,8 @@ def read_options(namespace: Namespace, budgets: Sequence[Budget]) -> LoadOptions
         check_agent(agent, allow_remote=allow_remote, here=detours)
     if namespace.prometheus:
         check_prometheus()
+    if namespace.fakes:
+        check_fakes(namespace.fakes, agent, allow_remote=allow_remote)
     within("--turns", namespace.turns, 1, 200)
     within("--model-delay", namespace.model_delay, 0, 60)
     within("--fault-share", namespace.fault_share, 0, 1)
@@ -222,6 +236,11 @@ def read_options(namespace: Namespace, budgets: Sequence[Budget]) -> LoadOptions
     if namespace.drop_every == 1:
         raise SettingError("--drop-every 1 would send no frame at all")
     policy = namespace.backoff or ""
+    if namespace.model_replies:
+        try:
+            read_replies(namespace.model_replies)
+        except SettingError as error:
+            raise SettingError(f"--model-replies: {error}") from None
     return LoadOptions(
         agent=agent,
         agent_command=command,
@@ -229,6 +248,8 @@ def read_options(namespace: Namespace, budgets: Sequence[Budget]) -> LoadOptions
         authority=namespace.authority or "",
         turns=namespace.turns,
         model_delay=namespace.model_delay,
+        model_replies=namespace.model_replies or "",
+        fakes=namespace.fakes or "",
         drop_every=namespace.drop_every or None,
         fault_share=namespace.fault_share,
         backoff=parse_policy(policy) if policy else None,
@@ -266,39 +287,3 @@ def _read_budgets(
             budget = Budget(name, percentile, limit / 1000)
             chosen[name, percentile] = budget
     return tuple(chosen[key] for key in sorted(chosen))
-
-
-def check_agent(agent: str, *, allow_remote: bool, here: Container[str] = ()) -> None:
-    """Refuse an agent's address that cannot be called or must not be.
-
-    Args:
-        agent: the address.
-        allow_remote: whether it may be outside this machine.
-        here: further names of this machine.
-
-    Raises:
-        SettingError: the scheme is wrong, the host is missing, or the address is
-            outside this machine and that was not allowed.
-    """
-    parts = urlsplit(agent)
-    if parts.scheme not in SCHEMES or not parts.hostname:
-        raise SettingError(
-            f"--agent {agent}: need http(s)://HOST/PATH of the voice webhook, "
-            f"ws(s)://HOST/PATH of the media socket, or {ECHO}"
-        )
-    try:
-        _ = parts.port
-    except ValueError:
-        raise SettingError(f"--agent {agent}: the port is not a number") from None
-    known = parts.hostname in here or on_this_machine(parts.hostname)
-    if not allow_remote and not known:
-        raise SettingError(
-            f"--agent {agent} is outside this machine. A simulated call has real side "
-            "effects there (bookings, bills, messages); add --allow-remote if you "
-            "own it and mean it"
-        )
-
-
-def on_this_machine(host: str) -> bool:
-    """Whether ``host`` can only mean this machine; names are not looked up."""
-    return host.endswith(".localhost") or is_loopback(host)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import sys
 from argparse import ArgumentParser
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import locust.stats
-from locust import User, events, task
+from locust import User, argument_parser, events, task
 
 from loadtests._operator import Operator
 from loadtests._options import add_options
@@ -55,4 +56,8 @@ def on_init(environment: Any, **_: Any) -> None:
     """Start what the run needs; a run without web page must not begin without it."""
     # Locust's own rounding would show 1045 ms as 1000; its tables read this name anew.
     locust.stats.bucket_response_time = round_to_three_digits
+    # Told to start users, a worker builds Locust's whole parser once for each option:
+    # 0.18 s of processor without a heartbeat, at every step of a ramp. That made
+    # seconds on a busy machine, and the master gave the worker up at its first users.
+    argument_parser.default_args_dict = cache(argument_parser.default_args_dict)
     environment.phone_operator = Operator(environment)

@@ -21,7 +21,7 @@ from fakes.deepgram.listen.live import open_listen
 from fakes.deepgram.outbox import Ended, Said
 from fakes.deepgram.settings import DeepgramSettings
 from fakes.deepgram.surface import Core
-from fakes.llm.chat import reply_for
+from fakes.llm.replies import reply_for
 from fakes.speech import Speaker, speak
 from fakes.twilio.caller.caller import Caller
 from fakes.twilio.caller.script import ConversationStep

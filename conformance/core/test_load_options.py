@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from loadtests._addresses import on_this_machine
 from loadtests._options import (
     COMMAND_LINE_ONLY,
     LoadOptions,
     add_options,
-    on_this_machine,
     read_options,
 )
 from voiceutils.budget import DEFAULT_BUDGETS, Budget
@@ -80,6 +80,10 @@ def test_this_machine_is_only_what_cannot_be_another(host: str, here: bool) -> N
         ("--agent", "http:///voice"),
         ("--agent", "http://127.0.0.1:99999/voice"),
         ("--agent", "http://127.0.0.1/", "--agent-command", "x"),
+        ("--fakes", "http://127.0.0.1:8413"),
+        ("--fakes", "http://10.0.0.2:8413", "--agent", "http://127.0.0.1/voice"),
+        ("--fakes", "10.0.0.2:8413", "--agent", "http://127.0.0.1/", "--allow-remote"),
+        ("--model-replies", "parrot"),
         ("--turns", "0"),
         ("--model-delay", "-1"),
         ("--model-delay", "nan"),

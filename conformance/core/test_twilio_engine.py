@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import signal
 import subprocess
@@ -37,7 +38,7 @@ from fakes.twilio.phone import (
     conversation,
 )
 from voiceutils.budget import LatencyHistogram
-from voiceutils.errors import VoiceError
+from voiceutils.errors import DeadlineExceeded, VoiceError
 
 WAIT = (AwaitGreeting(), HangUp())
 
@@ -255,3 +256,80 @@ async def test_the_link_works_in_a_process_that_gevent_has_patched() -> None:
     first, second = out.decode().splitlines()
     assert first == "[(21, 'completed'), (22, 'completed')] True"
     assert second in ("media engine died (exit -9)", "gone")
+
+
+def _silent(number: int) -> CallOrder:
+    """A call that nobody answers: over at once."""
+    return _order("ws://127.0.0.1:1", call=number)
+
+
+def _dial_on(engine: EngineProcess, accepted: list[int]) -> None:
+    """Dial until the engine takes no more."""
+    accepted.extend(engine.dial(_silent(number)) for number in itertools.count())
+
+
+async def test_an_engine_whose_reports_nobody_reads_takes_no_more_commands() -> None:
+    """The pipes fill, and no memory; read at last, every call is there."""
+    child = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "fakes.engine"),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        limit=1 << 16,
+    )
+    assert child.stdin is not None
+    assert child.stdout is not None
+    told = 0
+    async with asyncio.timeout(60.0):
+        try:
+            while told < 60_000:
+                lines = [encode_line(Dial(told + n, _silent(n))) for n in range(100)]
+                child.stdin.write(b"".join(lines))
+                told += 100
+                await asyncio.wait_for(child.stdin.drain(), 1.5)
+        except TimeoutError:
+            pass
+        assert told < 60_000
+        child.stdin.write_eof()
+        reports = map(decode_report, (await child.stdout.read()).splitlines())
+        over = [report.id for report in reports if isinstance(report, Finished)]
+        assert await child.wait() == 0
+    assert sorted(over) == list(range(told))
+
+
+async def test_an_engine_that_reads_nothing_holds_up_no_caller_for_ever() -> None:
+    """Dialling fails with what was awaited; what was accepted is placed later."""
+
+    def run() -> None:
+        accepted: list[int] = []
+        with EngineProcess(patience=0.3) as engine:
+            os.kill(engine.pid, signal.SIGSTOP)
+            try:
+                with pytest.raises(DeadlineExceeded, match="to read one of 1000 comm"):
+                    _dial_on(engine, accepted)
+                with pytest.raises(DeadlineExceeded, match="the media engine to read"):
+                    engine.health()
+            finally:
+                os.kill(engine.pid, signal.SIGCONT)
+            records = [engine.wait(call, within=20.0) for call in accepted]
+        assert [record.call for record in records] == list(range(len(accepted)))
+
+    await asyncio.to_thread(run)
+
+
+async def test_an_engine_that_reads_nothing_is_ended_all_the_same() -> None:
+    """By force, in the time given; its calls are reported as lost."""
+
+    def run() -> None:
+        engine = EngineProcess(patience=0.1)
+        engine.start()
+        os.kill(engine.pid, signal.SIGSTOP)
+        calls: list[int] = []
+        with pytest.raises(DeadlineExceeded):
+            _dial_on(engine, calls)
+        begun = time.monotonic()
+        engine.stop(within=0.3)
+        assert time.monotonic() - begun < 5.0
+        causes = {engine.wait(call, within=1.0).cause for call in calls}
+        assert causes == {"media engine died (exit -9)"}
+
+    await asyncio.to_thread(run)

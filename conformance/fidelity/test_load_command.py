@@ -13,7 +13,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Thread
@@ -228,56 +227,6 @@ def test_workers_together_give_the_percentiles_of_the_raw_values(
         for percent in (50.0, 95.0, 99.0):
             merged = told["latencies"][name][f"p{percent:g}"]
             assert merged == histogram.percentile(percent), name
-
-
-def test_a_worker_lost_in_mid_run_is_told_and_not_green() -> None:
-    """Killed while it has calls up: the master says what is missing, since when."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = str(probe.getsockname()[1])
-    common = (sys.executable, "-m", "locust", "-f", "loadtests", "--headless")
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    master = subprocess.Popen(
-        [
-            *(*common, "--master", "--master-bind-host", "127.0.0.1"),
-            *("--master-bind-port", port, "--expect-workers", "2"),
-            *("-u", "4", "-r", "4", "-t", "18s", "--turns", "1", "--only-summary"),
-        ],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    workers = [
-        subprocess.Popen(
-            [*common, "--worker", "--master-port", port],
-            cwd=ROOT,
-            **quiet,  # type: ignore[call-overload]
-        )
-        for _ in range(2)
-    ]
-    said = ""
-    try:
-        assert master.stdout is not None
-        for line in master.stdout:
-            said += line
-            if "All users spawned" in line or "Spawning is complete" in line:
-                break
-        time.sleep(4)  # until both have reported
-        workers[0].kill()
-        said += master.communicate(timeout=DEADLINE)[0]
-    finally:
-        for process in (*workers, master):
-            process.kill()
-            process.wait()
-
-    told = " ".join(said.split())
-    heard = r"last heard \d+ s into the run with \d calls up; they and its part"
-    assert re.search(rf"worker \S+ lost(: {heard}| before its first report)", told), (
-        said
-    )
-    assert master.returncode in (1, 3)
-    assert number_after("completed", said) >= 1  # the other went on
-    assert "Traceback" not in said
 
 
 def test_the_capacity_is_found_in_one_command(tmp_path: Path) -> None:

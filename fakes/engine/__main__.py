@@ -33,19 +33,32 @@ from fakes.speech import CALLER_UTTERANCES, Speaker, speak
 from voiceutils.errors import WireError
 
 _CLOSE_WITHIN = 5.0
+_REPORTS_WAITING = 2000
+_COMMANDS_WAITING = 1000
 _NICENESS = -10
 
 
 class _Reports:
-    """Writes reports from a thread of its own: a full pipe must not stop the frames."""
+    """Writes reports from a thread of its own: a full pipe must not stop the frames.
+
+    When nobody reads them no further command is taken (:meth:`await_room`), so that
+    they cannot gather without end.
+    """
 
     def __init__(self) -> None:
+        self._room = threading.Event()
+        self._room.set()
         self._lines: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._write, daemon=True)
         self._thread.start()
 
     def __call__(self, report: Report) -> None:
         self._lines.put(encode_line(report))
+        if self._lines.qsize() >= _REPORTS_WAITING:
+            self._room.clear()
+
+    def await_room(self) -> None:
+        self._room.wait()
 
     def close(self, within: float) -> None:
         self._lines.put(None)
@@ -53,20 +66,23 @@ class _Reports:
 
     def _write(self) -> None:
         while (line := self._lines.get()) is not None:
+            if self._lines.qsize() < _REPORTS_WAITING // 2:
+                self._room.set()
             while line:
                 try:
                     line = line[os.write(1, line) :]
                 except OSError:
-                    return  # nobody reads; the end of stdin will end the process
+                    break  # nobody reads; the end of stdin will end the process
 
 
-def _read_lines(take: Callable[[bytes], None]) -> None:
-    """Pass each line of stdin on; at its end, an empty one."""
+def _read_lines(take: Callable[[bytes], None], await_room: Callable[[], None]) -> None:
+    """Pass each line of stdin on when there is room; at its end, an empty one."""
     rest = b""
     while part := os.read(0, 1 << 16):
         *lines, rest = (rest + part).split(b"\n")
         for line in lines:
             if line.strip():
+                await_room()
                 take(line)
     take(b"")
 
@@ -109,11 +125,19 @@ async def _serve(max_calls: int, reports: _Reports) -> None:
             case Quit():
                 quit_asked.set()
 
+    room = threading.Semaphore(_COMMANDS_WAITING)
+
+    def obeyed(line: bytes) -> None:
+        room.release()
+        obey(line)
+
     def take(line: bytes) -> None:
-        loop.call_soon_threadsafe(obey, line)
+        room.acquire()  # the frames go first, the commands wait in the pipe
+        loop.call_soon_threadsafe(obeyed, line)
 
     loop.add_signal_handler(signal.SIGTERM, quit_asked.set)
-    threading.Thread(target=_read_lines, args=(take,), daemon=True).start()
+    reader = (take, reports.await_room)
+    threading.Thread(target=_read_lines, args=reader, daemon=True).start()
     for text in CALLER_UTTERANCES:  # the first time costs milliseconds
         speak(text, speaker=Speaker.CALLER, call=0)
     gc.collect()

@@ -11,7 +11,6 @@ import os
 import subprocess
 import sys
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -19,7 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
 
-from fakes.call_record import CallRecord, Finding
+from fakes.call_record import CallRecord
 from fakes.engine.commands import (
     AskHealth,
     AskLines,
@@ -34,8 +33,9 @@ from fakes.engine.commands import (
     Quit,
     Ready,
     decode_report,
-    encode_line,
 )
+from fakes.engine.open_calls import OpenCalls
+from fakes.engine.outbox import Outbox
 from fakes.twilio.phone import CallOrder
 from voiceutils.errors import DeadlineExceeded, VoiceError, WireError
 
@@ -44,15 +44,6 @@ __all__ = ["EngineProcess"]
 _Answer = TypeVar("_Answer", Health, LinesNow)
 
 _PACKAGES = Path(__file__).resolve().parents[2]
-
-
-class _Open:
-    """A call whose record has not come yet."""
-
-    def __init__(self, order: CallOrder) -> None:
-        self.order = order
-        self.over = threading.Event()
-        self.record: CallRecord | None = None
 
 
 class EngineProcess:
@@ -65,6 +56,7 @@ class EngineProcess:
         max_calls: how many calls may be up at once; further ones wait in the child.
         on_record: called with id and record of each call that ends, in the reader's
             thread or greenlet; :meth:`wait` works either way, once a call.
+        patience: seconds for which a command waits when the engine reads none.
 
     Attributes:
         notes: what the engine had to say, the last hundred lines.
@@ -75,12 +67,14 @@ class EngineProcess:
         *,
         max_calls: int = 1000,
         on_record: Callable[[int, CallRecord], None] | None = None,
+        patience: float = 5.0,
     ) -> None:
+        self._patience = patience
+        self._outbox: Outbox | None = None
         self.notes: deque[str] = deque(maxlen=100)
         self._max_calls = max_calls
-        self._on_record = on_record
         self._ids = itertools.count(1)
-        self._open: dict[int, _Open] = {}
+        self._open = OpenCalls(on_record, self.notes)
         self._lock = threading.Lock()
         self._asking = threading.Lock()
         self._answered = threading.Event()  # what was asked, or the engine is gone
@@ -119,6 +113,10 @@ class EngineProcess:
         """What the child wrote to stderr, at most its last forty lines."""
         return "\n".join(self._last_words)
 
+    @property
+    def _loss(self) -> VoiceError:
+        return VoiceError(f"{self._died}: {self.last_words}".rstrip(": "))
+
     def start(self, within: float = 15.0) -> None:
         """Start the child and wait until it takes commands.
 
@@ -141,6 +139,8 @@ class EngineProcess:
             env={**os.environ, "PYTHONPATH": path},
             start_new_session=True,  # so that its priority counts against others
         )
+        assert self._process.stdin is not None
+        self._outbox = Outbox(self._process.stdin, self._patience)
         for target in (self._read_errors, self._read_reports):
             thread = threading.Thread(target=target, daemon=True)
             thread.start()
@@ -149,20 +149,25 @@ class EngineProcess:
             self.stop(0.0)
             raise DeadlineExceeded("the media engine to start", within)
         if self._gone.is_set():
-            raise VoiceError(f"{self._died}: {self.last_words}")
+            raise self._loss
 
     def dial(self, order: CallOrder) -> int:
         """Have a call placed; return its id at once.
 
         Raises:
+            DeadlineExceeded: it does not read what it is told.
             VoiceError: the engine is gone; the message has its last words.
         """
         number = next(self._ids)
         with self._lock:
             if self._died:
-                raise VoiceError(f"{self._died}: {self.last_words}".rstrip(": "))
-            self._open[number] = _Open(order)
-        self._send(Dial(number, order))
+                raise self._loss
+            self._open.add(number, order)
+        try:
+            self._told().put(Dial(number, order))
+        except DeadlineExceeded:
+            self._open.forget(number)
+            raise
         return number
 
     def wait(self, number: int, within: float | None = None) -> CallRecord:
@@ -175,12 +180,7 @@ class EngineProcess:
         Raises:
             DeadlineExceeded: no record came in time.
         """
-        call = self._open[number]
-        seconds = call.order.deadline + 30.0 if within is None else within
-        if not call.over.wait(seconds) or call.record is None:
-            raise DeadlineExceeded(f"the record of call {number}", seconds)
-        del self._open[number]
-        return call.record
+        return self._open.wait(number, within)
 
     def run_all(self, orders: Iterable[CallOrder]) -> list[CallRecord]:
         """Place all calls and return their records in the order of the orders."""
@@ -188,7 +188,7 @@ class EngineProcess:
 
     def hang_up(self, number: int) -> None:
         """End one call; it is reported as usual, unless that has happened already."""
-        self._send(HangUp(number))
+        self._told().put(HangUp(number))
 
     def health(self, within: float = 5.0) -> Health:
         """Return how well the engine keeps its own time.
@@ -207,28 +207,29 @@ class EngineProcess:
         with self._asking:
             self._answered.clear()
             self._answer = None
-            self._send(question)
+            self._told().put(question)
             if not self._answered.wait(within):
                 raise DeadlineExceeded(f"{kind.__name__} of the media engine", within)
             if not isinstance(self._answer, kind):
-                raise VoiceError(f"{self._died}: {self.last_words}".rstrip(": "))
+                raise self._loss
             return self._answer
 
     def hang_up_all(self) -> None:
         """End every call; each is reported as usual."""
-        self._send(HangUpAll())
+        self._told().put(HangUpAll())
 
     def stop(self, within: float = 10.0) -> None:
         """Hang up, collect the last records, end the child, by force if it lingers."""
         process = self._process
         if process is None:
             return
-        self._send(Quit())
+        self._told().put_last(Quit())
         try:
             process.wait(within)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        self._told().join(5.0)
         for thread in self._threads:
             thread.join(5.0)
         for pipe in (process.stdin, process.stdout, process.stderr):
@@ -241,14 +242,10 @@ class EngineProcess:
             raise VoiceError("the media engine was not started")
         return self._process
 
-    def _send(self, command: Command) -> None:
-        pipe = self._started().stdin
-        line = encode_line(command).decode()
-        # A broken pipe needs no answer: the reader reports every open call.
-        with suppress(OSError, ValueError), self._lock:
-            if pipe is not None:
-                pipe.write(line)
-                pipe.flush()
+    def _told(self) -> Outbox:
+        if self._outbox is None:
+            raise VoiceError("the media engine was not started")
+        return self._outbox
 
     # --- the readers -------------------------------------------------------------
 
@@ -267,7 +264,7 @@ class EngineProcess:
                 continue
             match report:
                 case Finished(id=number, record=record):
-                    self._finish(number, record)
+                    self._open.finish(number, record)
                 case Health() | LinesNow():
                     self._answer = report
                     self._answered.set()
@@ -277,42 +274,14 @@ class EngineProcess:
                     self._ready.set()
         self._bury(process.wait())
 
-    def _finish(self, number: int, record: CallRecord) -> None:
-        call = self._open.get(number)
-        if call is None or call.record is not None:
-            return
-        call.record = record
-        if self._on_record is not None:
-            try:
-                self._on_record(number, record)
-            except Exception as error:  # the listener's fault must not stop the reader
-                self.notes.append(f"listener failed: {error!r}")
-        call.over.set()
-
     def _bury(self, code: int) -> None:
         with self._lock:
             self._died = f"media engine died (exit {code})"
-            left = [(n, c) for n, c in self._open.items() if c.record is None]
         self._threads[0].join(1.0)  # stderr to its end
-        for number, call in left:
-            self._finish(number, self._obituary(call.order))
+        self._open.bury(self._died, self.last_words)
         self._gone.set()
         self._ready.set()
         self._answered.set()
-
-    def _obituary(self, order: CallOrder) -> CallRecord:
-        finding = Finding("engine", self._died, 0.0, self.last_words[-400:])
-        return CallRecord(
-            call=order.call,
-            call_sid=order.call_sid or "",
-            agent=order.agent,
-            outcome="failed",
-            cause=self._died,
-            intended_at=order.intended_at,
-            placed_at=time.monotonic(),
-            duration=0.0,
-            findings=[finding],
-        )
 
 
 def _close(close: Callable[[], None]) -> None:

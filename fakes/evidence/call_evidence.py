@@ -73,13 +73,16 @@ def evidence_of(
     return CallEvidence(heard=heard, attempts=attempts, utterances=known)
 
 
-def evidence_query(record: CallRecord) -> dict[str, str]:
-    """Return what to ask ``/__fakes/evidence/{call}`` of a call that is over."""
+def evidence_query(record: CallRecord, *, ahead: float = 0.0) -> dict[str, str]:
+    """Return what to ask ``/__fakes/evidence/{call}`` of a call that is over.
+
+    ``ahead``: seconds by which the fakes' clock is ahead of the record's.
+    """
     return {
         "group": record.call_sid,
         "utterances": ",".join(str(one.utterance) for one in record.utterances),
-        "since": repr(record.placed_at),
-        "until": repr(record.placed_at + record.duration),
+        "since": repr(record.placed_at + ahead),
+        "until": repr(record.placed_at + record.duration + ahead),
     }
 
 

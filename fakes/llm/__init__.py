@@ -1,1 +1,1 @@
-"""The fake language model: chat completions with scripted replies."""
+"""The fake language model: chat completions and responses, scripted or by rules."""

@@ -33,7 +33,7 @@ from fakes.deepgram.ear.hearing import SpokenWord
 from fakes.deepgram.outbox import Outgoing, Said
 from fakes.deepgram.surface import Opening
 from fakes.faults import EmptyAudio
-from fakes.llm.chat import reply_for
+from fakes.llm.replies import reply_for
 from fakes.speech import FrameCode
 from voiceutils.wire import encode
 from voiceutils.wire.deepgram_agent import (

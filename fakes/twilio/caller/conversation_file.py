@@ -22,7 +22,6 @@ is one line: file, line, key, and what would be right.
 from __future__ import annotations
 
 import random
-import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -30,8 +29,8 @@ from typing import Any
 import msgspec
 
 from fakes.speech import Speaker, number_words, speak
-from fakes.twilio.caller.conversation_lines import Lines
-from fakes.twilio.caller.conversation_steps import Mistake, read_step
+from fakes.toml_file import Mistake, read_toml, toml_text
+from fakes.twilio.caller.conversation_steps import read_step
 from fakes.twilio.caller.script import AwaitGreeting, AwaitHangUp, ConversationStep, Say
 from voiceutils.errors import SettingError
 
@@ -45,7 +44,6 @@ __all__ = [
 ]
 
 _LIBRARY = Path(__file__).with_name("conversations")
-_BYTES = 1 << 16
 _STEPS = 200
 _KEYS = ("about", "weight", "deadline", "steps")
 _NUMBER = "{number}"
@@ -149,18 +147,7 @@ def _found(name: str) -> list[WrittenConversation]:
 
 def read_conversation(path: Path) -> WrittenConversation:
     """Read one file; raises SettingError with file, line and key of a mistake."""
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise SettingError(f"conversation {path}: {error.strerror}") from None
-    if len(data) > _BYTES:
-        raise SettingError(f"conversation {path}: longer than {_BYTES} bytes")
-    try:
-        text = data.decode()
-    except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-        raise SettingError(f"{path}:{line}: not UTF-8") from None
-    return parse_conversation(text, str(path))
+    return parse_conversation(toml_text(path, "conversation"), str(path))
 
 
 def parse_conversation(text: str, source: str) -> WrittenConversation:
@@ -169,29 +156,8 @@ def parse_conversation(text: str, source: str) -> WrittenConversation:
     Raises:
         SettingError: ``SOURCE:LINE: KEY: what is wrong``.
     """
-    try:
-        told = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        line, said = _place_of(str(error), text)
-        raise SettingError(f"{source}:{line}: not TOML: {said}") from None
-    lines = Lines(text)
-    try:
-        return _checked(told, Path(source).stem)
-    except Mistake as mistake:
-        line = lines.of(mistake.step, mistake.key)
-        where = f"{source}:{line}: "
-        if mistake.step is not None:
-            where += f"step {mistake.step + 1}: "
-        raise SettingError(f"{where}{mistake.key}: {mistake.text}") from None
-
-
-def _place_of(said: str, text: str) -> tuple[int, str]:
-    """Split ``... (at line 3, column 5)`` into line and words."""
-    words, _, place = said.partition(" (at ")
-    number = place.removeprefix("line ").split(",")[0]
-    if number.isdigit():
-        return int(number), words
-    return max(1, text.count("\n")), words
+    name = Path(source).stem
+    return read_toml(text, source, "steps", lambda told: _checked(told, name))
 
 
 def _checked(told: dict[str, Any], name: str) -> WrittenConversation:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, get_args
 
+from fakes.toml_file import Mistake
 from fakes.twilio.caller.script import (
     AwaitGreeting,
     AwaitHangUp,
@@ -16,26 +17,12 @@ from fakes.twilio.caller.script import (
     Say,
 )
 
-__all__ = ["Mistake", "read_step"]
+__all__ = ["read_step"]
 
 _LONGEST_TEXT = 500
 _LONGEST_WAIT = 600.0
 _KEYPAD = frozenset("0123456789*#")
 _MOST_KEYS = 60
-
-
-class Mistake(Exception):  # noqa: N818 - a person's, not a program's
-    """What is wrong with one key of a file.
-
-    Attributes:
-        step: which step, from 0; None for the file itself.
-    """
-
-    def __init__(self, key: str, text: str, step: int | None = None) -> None:
-        super().__init__(key, text, step)
-        self.key = key
-        self.text = text
-        self.step = step
 
 
 def read_step(index: int, told: Any) -> tuple[ConversationStep, ...]:
