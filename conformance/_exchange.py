@@ -26,6 +26,7 @@ from conformance._line import Line, Numbering, Unsupported
 from conformance._own_agent import Launch
 from conformance._records import NeedsBooth
 from conformance._report import Outcome, Status
+from fakes.speech import SpeechMode, speaking
 from fakes.twilio.web.dial import Reach
 from voiceutils.errors import DeadlineExceeded
 
@@ -80,6 +81,7 @@ class Exchange:
         without: features that the agent under test is declared to lack.
         known_failing: reasons by number of cases that it is known to fail.
         booths: for an agent of which nothing is known; None for the reference agent.
+        speech: how the code in the audio is written and read.
 
     Attributes:
         outcomes: of the cases judged so far, for the report.
@@ -98,7 +100,10 @@ class Exchange:
         without: frozenset[str] = frozenset(),
         known_failing: Mapping[str, str] | None = None,
         booths: Booths | None = None,
+        speech: SpeechMode = "exact",
     ) -> None:
+        speaking(speech)  # now, not while calls are under way
+        self._speech = speech
         self._booths = booths
         self.acquaintance: Acquaintance | None = None
         self._meeting: asyncio.Future[Acquaintance] | None = None
@@ -317,7 +322,15 @@ class Exchange:
         number, numbering, reach = pair.case.number, self._numbering, self._reach
         if booth is not None:
             reach = reach._replace(via={**reach.via, **booth.detours})
-        line = Line(number, agent, control, numbering, reach=reach, launch=launch)
+        line = Line(
+            number,
+            agent,
+            control,
+            numbering,
+            reach=reach,
+            launch=launch,
+            speech=self._speech,
+        )
         line.greets = "greeting" not in self._without or pair.agent != CLEAN
         line.acquaintance = known
         line.company = None if booth is None else Company()

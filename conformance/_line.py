@@ -24,7 +24,7 @@ from conformance._records import Records, Unsupported
 from conformance._trace import timed_trace
 from conformance._wiretap import Wiretap
 from fakes.call_record import CallRecord
-from fakes.speech import number_words
+from fakes.speech import SpeechMode, number_words
 from fakes.twilio.caller.script import (
     AwaitGreeting,
     ConversationStep,
@@ -82,6 +82,7 @@ class Line(Records):
         reach: detours and authority, for an agent under its public name.
         launch: starts another process of the same agent; None when it was started
             by somebody else.
+        speech: how the code in the audio is written and read.
     """
 
     def __init__(
@@ -93,8 +94,10 @@ class Line(Records):
         lateness: LatencyHistogram | None = None,
         reach: Reach | None = None,
         launch: Launch | None = None,
+        speech: SpeechMode = "exact",
     ) -> None:
         self._launch = launch
+        self._speech = speech
         self.figures: list[Figure] = []
         self.greets = True
         self._reach = reach or Reach()
@@ -124,6 +127,7 @@ class Line(Records):
             self.lateness,
             self._reach,
             self._launch,
+            self._speech,
         )
         other.greets = self.greets
         other.acquaintance = self.acquaintance
@@ -157,6 +161,7 @@ class Line(Records):
                 settings=settings,
                 connect=self._reach.via,
                 authority=self._reach.authority,
+                speech=self._speech,
             )
         self.lateness.merge(LatencyHistogram.from_counts(self.record.lateness))
         return self.record

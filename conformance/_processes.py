@@ -20,6 +20,7 @@ from conformance._own_agent import (
 from fakes.addresses import USUAL_PORTS, Addresses
 from fakes.loopback import is_loopback
 from fakes.processes import AgentProcess, WorldProcess, running_world
+from fakes.speech import SpeechMode
 from voiceutils.errors import NotConnected
 
 __all__ = ["Agents", "Fakes", "booths_for", "start_agents", "start_fakes"]
@@ -40,19 +41,28 @@ class Fakes:
             self._process.stop()
 
 
-def start_fakes(*, known_ports: bool, stand_in: Sequence[str] | None = None) -> Fakes:
+def start_fakes(
+    *,
+    known_ports: bool,
+    stand_in: Sequence[str] | None = None,
+    speech: SpeechMode = "exact",
+) -> Fakes:
     """Start the fakes on free ports.
 
     Args:
+        speech: how the code in the audio is written and read; fakes that are there
+            already must have been told the same.
         known_ports: use those of ``python -m fakes``, or the fakes that are there.
         stand_in: hosts as ``HOST=FAKE`` that are stood in for beside the known ones;
             None for none at all.
     """
     if known_ports and (running := running_world()) is not None:
         return Fakes(running, None)
-    process = WorldProcess(stand_in=stand_in)
+    options = [f"--speech={speech}"]
+    process = WorldProcess(options=options, stand_in=stand_in)
     if known_ports:
         process = WorldProcess(
+            options=options,
             deepgram_port=USUAL_PORTS.deepgram,
             model_port=USUAL_PORTS.model,
             control_port=USUAL_PORTS.control,
@@ -157,6 +167,7 @@ def booths_for(
     command: str | None,
     keeping: Keeping = NOT_KEPT,
     stand_in: Sequence[str] | None = None,
+    speech: SpeechMode = "exact",
 ) -> Booths | None:
     """Return where cases call that need an agent for themselves.
 
@@ -166,15 +177,20 @@ def booths_for(
         command: how to start an agent: each booth has one.
         keeping: whether and how that one is kept to itself.
         stand_in: as :func:`start_fakes` takes it.
+        speech: likewise.
     """
     if agent:
         shared = Booth(agent, fakes.addresses.control)
         return Booths(lambda: shared, shared=True)
-    return Booths(lambda: _booth(command, keeping, stand_in)) if command else None
+    if not command:
+        return None
+    return Booths(lambda: _booth(command, keeping, stand_in, speech))
 
 
-def _booth(command: str, keeping: Keeping, stand_in: Sequence[str] | None) -> Booth:
-    world = WorldProcess(stand_in=stand_in)
+def _booth(
+    command: str, keeping: Keeping, stand_in: Sequence[str] | None, speech: SpeechMode
+) -> Booth:
+    world = WorldProcess(options=[f"--speech={speech}"], stand_in=stand_in)
     addresses = world.start()
     unsigned = unsigned_environment(keeping)
     process = AgentProcess(addresses, command, unsigned, **keeping._asdict())

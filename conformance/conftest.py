@@ -9,7 +9,7 @@ import platform
 import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, get_args
 
 import pytest
 
@@ -30,6 +30,7 @@ from conformance._report import Outcome, exit_code, report, summary
 from conformance.matrix.page import render_matrix
 from conformance.matrix.reports import decode_report
 from fakes.processes import visits_at
+from fakes.speech import SpeechMode
 from fakes.stand_in.visits import VisitBook, What, account_of
 from fakes.twilio.web.detours import read_detours
 from fakes.twilio.web.dial import Reach
@@ -109,6 +110,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--case",
         metavar="N",
         help="run one case (5.2) or one chapter (5)",
+    )
+    group.addoption(
+        "--speech",
+        choices=get_args(SpeechMode),
+        default="exact",
+        help="how speech carries its words: robust for an agent that resamples what it "
+        "forwards; python -m fakes must be told the same",
     )
     group.addoption(
         "--without",
@@ -304,8 +312,10 @@ def fakes(pytestconfig: pytest.Config) -> Iterator[Fakes]:
     """Deepgram and the model on this machine."""
     known_ports = bool(pytestconfig.getoption("--agent"))
     hosts = _stood_in_for(pytestconfig)
+    speech = pytestconfig.getoption("--speech")
     running = _started(
-        pytestconfig, lambda: start_fakes(known_ports=known_ports, stand_in=hosts)
+        pytestconfig,
+        lambda: start_fakes(known_ports=known_ports, stand_in=hosts, speech=speech),
     )
     yield running
     running.stop()
@@ -346,7 +356,8 @@ def exchange(
     agent = pytestconfig.getoption("--agent")
     command = pytestconfig.getoption("--agent-command")
     keeping, hosts = _keeping(pytestconfig), _stood_in_for(pytestconfig)
-    booths = booths_for(fakes, agent, command, keeping, hosts)
+    speech = pytestconfig.getoption("--speech")
+    booths = booths_for(fakes, agent, command, keeping, hosts, speech)
     pytestconfig.stash[_called] = True
     reach = pytestconfig.stash[_reach]
     running = Exchange(
@@ -359,6 +370,7 @@ def exchange(
         without=pytestconfig.stash[_without],
         known_failing=pytestconfig.stash[_known_failing],
         booths=booths,
+        speech=speech,
     )
     running.outcomes = pytestconfig.stash[_outcomes]
     pytestconfig.stash[_exchange] = running

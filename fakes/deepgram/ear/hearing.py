@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from fakes.deepgram.ear.words import CodedWords, ScriptedWords, SpokenWord
-from fakes.speech import CodedFrame, FrameCode, FrameReader
+from fakes.speech import CodedFrame, FrameCode, SpeechMode, speaking
 from voiceutils import mulaw
 from voiceutils.mulaw import FRAME_BYTES, FRAME_SECONDS, SAMPLE_RATE, SILENCE_FRAME
 
@@ -36,10 +36,14 @@ class Moment(NamedTuple):
 
 
 class Hearing:
-    """Hears one channel of phone audio (mu-law, 8000 Hz)."""
+    """Hears one channel of phone audio (mu-law, 8000 Hz).
 
-    def __init__(self) -> None:
-        self._reader = FrameReader()
+    Args:
+        mode: how the code is read.
+    """
+
+    def __init__(self, mode: SpeechMode = "exact") -> None:
+        self._reader = speaking(mode).reader()
         self._plain = b""
         self._plain_end = 0
         self._coded = CodedWords()
@@ -103,6 +107,9 @@ class Hearing:
         self.received += len(audio)
         for found in self._reader.feed(audio):
             if isinstance(found, CodedFrame):
+                if found.offset < self._plain_end:  # a pause, heard already
+                    self._codes.append(found.code)
+                    continue
                 if self._plain:
                     yield from self._end_plain()
                 yield self._hear_code(found)
@@ -115,7 +122,10 @@ class Hearing:
     def finish(self) -> Iterator[Moment]:
         """Yield the rest: nothing is held back and no word left open after it."""
         for found in self._reader.flush():
-            if not isinstance(found, CodedFrame):
+            if isinstance(found, CodedFrame):
+                yield from self._end_plain()
+                yield self._hear_code(found)
+            else:
                 yield from self._hear_plain(found.offset, found.audio)
         yield from self._end_plain()
         end = self.seconds

@@ -11,7 +11,7 @@ from itertools import zip_longest
 from typing import TypeAlias
 
 from fakes.call_record import CallRecord, TurnRecord
-from fakes.speech import Speaker, frames_of
+from fakes.speech import Speaker, SpeechMode, speaking
 from fakes.twilio.caller.foreign import foreign_speech
 from fakes.twilio.caller.listening import Listening
 from fakes.twilio.caller.party import Step
@@ -66,6 +66,7 @@ class Caller:
         drop_every: leave out every n-th frame of speech, as a bad line would.
         holding_time: seconds of talk after which the caller hangs up, whatever the
             script still holds; only a reply that is awaited is awaited to its begin.
+        speech: how the code is written and read.
     """
 
     def __init__(
@@ -76,7 +77,12 @@ class Caller:
         patience: float = PATIENCE,
         drop_every: int | None = None,
         holding_time: float | None = None,
+        speech: SpeechMode = "exact",
     ) -> None:
+        if speech != "exact" and drop_every:
+            raise SettingError(
+                "drop_every counts single frames, which speech 'robust' cannot tell"
+            )
         if not 0 <= call <= CALL_LIMIT:
             raise SettingError(f"caller number {call} does not fit: 0 to {CALL_LIMIT}")
         self.call = call
@@ -93,7 +99,9 @@ class Caller:
         self._in_turn = False  # speaking, or waiting for what is said to it
         self._spoken = 0  # frames of speech
         self._now = 0.0
-        self._listening = Listening()
+        mode = speaking(speech)
+        self._frames_of = mode.frames_of
+        self._listening = Listening(mode.reader())
         self._frames = self._follow(conversation)
 
     @property
@@ -242,7 +250,7 @@ class Caller:
             yield from self._await_reply(turn)
 
     def _speak(self, turn: TurnRecord) -> _Frames:
-        speech = frames_of(
+        speech = self._frames_of(
             turn.said, speaker=Speaker.CALLER, call=self.call, turn=turn.turn % 256
         )
         for number, audio in enumerate(speech):

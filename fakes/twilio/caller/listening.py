@@ -6,7 +6,7 @@ Pure: fed one played frame at a time, told when a turn begins.
 from __future__ import annotations
 
 from fakes.call_record import TurnRecord
-from fakes.speech import GREETING, sentences
+from fakes.speech import GREETING, Reader, sentences
 from fakes.twilio.caller.ear import Ear, Sound, Voice
 from fakes.twilio.caller.script import expected_reply, plain_words
 from voiceutils.mulaw import FRAME_SECONDS
@@ -20,6 +20,9 @@ QUIET_AFTER_WHOLE = 0.2  # enough when all expected words were heard to their en
 class Listening:
     """Attributes each sound to the turn that it answers.
 
+    Args:
+        reader: finds the code in the audio.
+
     Attributes:
         ear: the utterances heard.
         turns: what was said so far, and what came back; the greeting belongs to none.
@@ -27,8 +30,8 @@ class Listening:
         reply_heard: seconds of the current reply heard so far.
     """
 
-    def __init__(self) -> None:
-        self.ear = Ear()
+    def __init__(self, reader: Reader) -> None:
+        self.ear = Ear(reader)
         self.turns: list[TurnRecord] = []
         self.greeting_at: float | None = None
         self.reply_heard = 0.0
