@@ -27,6 +27,7 @@ from conformance._own_agent import Launch
 from conformance._records import NeedsBooth
 from conformance._report import Outcome, Status
 from fakes.speech import SpeechMode, speaking
+from fakes.twilio.caller import sounds
 from fakes.twilio.web.dial import Reach
 from voiceutils.errors import DeadlineExceeded
 
@@ -102,7 +103,9 @@ class Exchange:
         booths: Booths | None = None,
         speech: SpeechMode = "exact",
     ) -> None:
-        speaking(speech)  # now, not while calls are under way
+        # Now, and not while calls are under way.
+        speaking(speech)
+        sounds.prepare()
         self._speech = speech
         self._booths = booths
         self.acquaintance: Acquaintance | None = None

@@ -31,6 +31,7 @@ from fakes.engine.commands import (
 )
 from fakes.engine.exchange import Exchange
 from fakes.speech import CALLER_UTTERANCES, Speaker, SpeechMode, speaking
+from fakes.twilio.caller import sounds
 from voiceutils.errors import WireError
 
 _CLOSE_WITHIN = 5.0
@@ -118,6 +119,7 @@ async def _serve(max_calls: int, reports: _Reports, speech: SpeechMode) -> None:
     mode = speaking(speech)
     for text in CALLER_UTTERANCES:  # the first time costs milliseconds
         mode.speak(text, speaker=Speaker.CALLER, call=0)
+    sounds.prepare()
     gc.collect()
     gc.freeze()  # what is imported by now lives as long as the process
     reports(Ready(os.getpid()))

@@ -3,7 +3,8 @@
 Speech that carries the code of :mod:`fakes.speech` is heard as what it is: exactly the
 words whose frames arrived, when they arrived. Other audio is heard by its energy: a
 burst becomes scripted words, three a second, silence ends it; so any client gets
-life-like results. The outcome does not depend on how the audio was cut.
+life-like results. What says of itself that it has no words, such as a cough, has none
+(:mod:`fakes.speech.ambience`). The outcome does not depend on how the audio was cut.
 """
 
 from __future__ import annotations
@@ -44,6 +45,8 @@ class Hearing:
 
     def __init__(self, mode: SpeechMode = "exact") -> None:
         self._reader = speaking(mode).reader()
+        # In the robust mode all speech is coded, and sound without words is not.
+        self._scripts = mode == "exact"
         self._plain = b""
         self._plain_end = 0
         self._coded = CodedWords()
@@ -172,6 +175,6 @@ class Hearing:
         start = offset / SAMPLE_RATE
         end = (offset + len(audio)) / SAMPLE_RATE
         silent = audio == SILENCE_FRAME or audio.count(mulaw.SILENCE) == len(audio)
-        voiced = not silent and mulaw.is_voiced(audio)
+        voiced = self._scripts and not silent and mulaw.is_voiced(audio)
         word = self._coded.close() or self._scripted.hear(voiced, start, end)
         return _new(Moment, (end, voiced, word))

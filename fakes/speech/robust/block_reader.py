@@ -169,7 +169,7 @@ def _read(band: Floats) -> BlockCode | None:
 
 def _likeness(band: Floats) -> Floats:
     """How much of the band's energy is a chord's that begins there, from 0 to 1."""
-    energy = np.concatenate([[0.0], np.cumsum(band * band)])
+    energy: Floats = np.concatenate([[0.0], np.cumsum(band * band)])
     energy = energy[FRAME_BYTES:] - energy[:-FRAME_BYTES]
     if not energy.any():
         return energy

@@ -7,15 +7,16 @@ deadline, and the cause of a failed call names what did not come.
 from __future__ import annotations
 
 from collections.abc import Generator
-from itertools import zip_longest
 from typing import TypeAlias
 
 from fakes.call_record import CallRecord, TurnRecord
 from fakes.speech import Speaker, SpeechMode, speaking
 from fakes.twilio.caller.foreign import foreign_speech
 from fakes.twilio.caller.listening import Listening
+from fakes.twilio.caller.microphone import Microphone
 from fakes.twilio.caller.party import Step
 from fakes.twilio.caller.script import (
+    Around,
     AwaitGreeting,
     AwaitHangUp,
     Conversation,
@@ -24,7 +25,10 @@ from fakes.twilio.caller.script import (
     Pause,
     Press,
     Say,
+    Sound,
+    takes_time,
 )
+from fakes.twilio.caller.sounds import sound, sound_of_keys
 from voiceutils.errors import SettingError
 from voiceutils.mulaw import is_voiced
 
@@ -39,6 +43,7 @@ CALL_LIMIT = 2**24 - 1  # what the code in the audio can carry
 TURN_TIME = 5.0  # seconds: no turn begins that much before its caller must leave
 LONGEST_REPLY = 60.0  # seconds until a caller gives up waiting for silence
 
+_SOUNDS_MADE = 8  # different coughs, each made once
 _new = tuple.__new__  # half the cost of calling the class of a named tuple
 _SILENT = Step()
 _Frames: TypeAlias = Generator[Step, None, None]
@@ -102,6 +107,8 @@ class Caller:
         mode = speaking(speech)
         self._frames_of = mode.frames_of
         self._listening = Listening(mode.reader())
+        self._microphone = Microphone(call, speech)
+        self._surrounded = False
         self._frames = self._follow(conversation)
 
     @property
@@ -140,10 +147,14 @@ class Caller:
             self.completed = True
             return Step(hang_up="stop")
         try:
-            return next(self._frames, Step(hang_up="stop"))
+            step = next(self._frames, Step(hang_up="stop"))
         except _GaveUpError as error:
             self.cause = str(error)
             return Step(hang_up="stop")
+        if self._surrounded:
+            audio = self._microphone.frame(step.audio, heard)
+            step = step._replace(audio=audio)
+        return step
 
     def fill(self, record: CallRecord, since: float) -> None:
         """Write the caller's side into a record.
@@ -179,8 +190,9 @@ class Caller:
     # --- the script --------------------------------------------------------------
 
     def _follow(self, conversation: Conversation) -> _Frames:
-        for step, following in zip_longest(conversation, conversation[1:]):
-            yield from self._take(step, following)
+        for number, step in enumerate(conversation, 1):
+            rest = (step for step in conversation[number:] if takes_time(step))
+            yield from self._take(step, next(rest, None))
         if not self.completed:
             self.completed = True
             yield Step(hang_up="stop")
@@ -198,8 +210,15 @@ class Caller:
                 self._in_turn = True
                 yield from self._say(step)
                 self._in_turn = False
-                if step.reply:
+                if step.reply or step.listen:
                     yield from self._hear_out(following)
+            case Sound():
+                yield from self._make(step)
+                if step.barge_in_after is not None:
+                    yield from self._hear_out(following)
+            case Around():
+                self._microphone.place(step)
+                self._surrounded = True
             case Press(digits=digits):
                 for digit in digits:
                     yield Step(digits=digit)
@@ -228,7 +247,9 @@ class Caller:
 
     def _hear_out(self, following: ConversationStep | None) -> _Frames:
         """Listen to what is being said until its end, or until it is barged into."""
-        barge_in = following.barge_in_after if isinstance(following, Say) else None
+        barge_in = None
+        if isinstance(following, Say | Sound):
+            barge_in = following.barge_in_after
         until = self._now + LONGEST_REPLY
         self.doing, self.waits_since = "listening", None
         while not self._listening.is_over():
@@ -240,7 +261,8 @@ class Caller:
             yield _SILENT
 
     def _say(self, step: Say) -> _Frames:
-        barging_in = step.barge_in_after is not None
+        # A murmur is not meant to stop the agent.
+        barging_in = step.barge_in_after is not None and not step.listen
         turn = self._listening.begin_turn(step.text, barging_in=barging_in)
         turn.awaited = step.reply
         self.doing, self.waits_since = "speaking", None
@@ -265,6 +287,14 @@ class Caller:
                     turn.spoke_from = self._now
                 turn.spoke_until = self._now
             yield _new(Step, (audio, lost, "", None))
+
+    def _make(self, step: Sound) -> _Frames:
+        if step.keys:
+            frames = sound_of_keys(step.keys)
+        else:
+            frames = sound(step.name, step.seconds, self.call % _SOUNDS_MADE)
+        for audio in frames:
+            yield _new(Step, (self._microphone.wordless(audio), False, "", None))
 
     def _await_reply(self, turn: TurnRecord) -> _Frames:
         spoke_until = self._now if turn.spoke_until is None else turn.spoke_until
