@@ -28,6 +28,8 @@ from conformance._own_agent import Launch
 from conformance._records import NeedsBooth
 from conformance._report import Outcome, Status
 from fakes.evidence.keeper import Keeper
+from fakes.speech import SpeechMode, speaking
+from fakes.twilio.caller import sounds
 from fakes.twilio.web.dial import Reach
 from voiceutils.errors import DeadlineExceeded
 
@@ -84,6 +86,7 @@ class Exchange:
         known_failing: reasons by number of cases that it is known to fail.
         booths: for an agent of which nothing is known; None for the reference agent.
         keeper: keeps the calls of the agent under test, if anybody wants them.
+        speech: how the code in the audio is written and read.
 
     Attributes:
         outcomes: of the cases judged so far, for the report.
@@ -103,7 +106,12 @@ class Exchange:
         known_failing: Mapping[str, str] | None = None,
         booths: Booths | None = None,
         keeper: Keeper | None = None,
+        speech: SpeechMode = "exact",
     ) -> None:
+        # Now, and not while calls are under way.
+        speaking(speech)
+        sounds.prepare()
+        self._speech = speech
         self._booths = booths
         self._keeper = keeper
         self.acquaintance: Acquaintance | None = None
@@ -340,6 +348,7 @@ class Exchange:
             reach=reach,
             launch=launch,
             album=Album(kept, control, agent) if kept else None,
+            speech=self._speech,
         )
         line.greets = "greeting" not in self._without or pair.agent != CLEAN
         line.acquaintance = known

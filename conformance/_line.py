@@ -29,7 +29,7 @@ from conformance._trace import phone_leg, providers_leg, timed_trace
 from conformance._wiretap import Wiretap
 from fakes.call_record import CallRecord
 from fakes.evidence.call_evidence import evidence_query
-from fakes.speech import number_words
+from fakes.speech import SpeechMode, number_words
 from fakes.twilio.caller.script import (
     AwaitGreeting,
     ConversationStep,
@@ -89,6 +89,7 @@ class Line(Records):
         launch: starts another process of the same agent; None when it was started
             by somebody else.
         album: takes every call that is placed, for the evidence of the run.
+        speech: how the code in the audio is written and read.
     """
 
     def __init__(
@@ -101,8 +102,10 @@ class Line(Records):
         reach: Reach | None = None,
         launch: Launch | None = None,
         album: Album | None = None,
+        speech: SpeechMode = "exact",
     ) -> None:
         self._launch = launch
+        self._speech = speech
         self.figures: list[Figure] = []
         self.greets = True
         self._reach = reach or Reach()
@@ -135,6 +138,7 @@ class Line(Records):
             self._reach,
             self._launch,
             self.album,
+            self._speech,
         )
         other.greets = self.greets
         other.acquaintance = self.acquaintance
@@ -172,6 +176,7 @@ class Line(Records):
                 connect=self._reach.via,
                 authority=self._reach.authority,
                 record_to=album.recording(self.call) if album else "",
+                speech=self._speech,
             )
         if album is not None:
             album.add(self.record)

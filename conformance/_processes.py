@@ -21,6 +21,7 @@ from fakes.addresses import USUAL_PORTS, Addresses
 from fakes.llm.rules_file import read_replies
 from fakes.loopback import is_loopback
 from fakes.processes import AgentProcess, WorldProcess, running_world
+from fakes.speech import SpeechMode
 from voiceutils.errors import NotConnected, SettingError
 
 __all__ = ["Agents", "Fakes", "booths_for", "start_agents", "start_fakes"]
@@ -42,11 +43,17 @@ class Fakes:
 
 
 def start_fakes(
-    *, known_ports: bool, stand_in: Sequence[str] | None = None, replies: str = ""
+    *,
+    known_ports: bool,
+    stand_in: Sequence[str] | None = None,
+    replies: str = "",
+    speech: SpeechMode = "exact",
 ) -> Fakes:
     """Start the fakes on free ports.
 
     Args:
+        speech: how the code in the audio is written and read; fakes that are there
+            already must have been told the same.
         known_ports: use those of ``python -m fakes``, or the fakes that are there.
         stand_in: hosts as ``HOST=FAKE`` that are stood in for beside the known ones;
             None for none at all.
@@ -62,7 +69,8 @@ def start_fakes(
             text = "--model-replies: the fakes are up; give it to them"
             raise SettingError(f"{text}, python -m fakes --model-replies ...")
         return Fakes(running, None)
-    options = [f"--model-replies={replies}"] if replies else []
+    options = [f"--speech={speech}"]
+    options += [f"--model-replies={replies}"] if replies else []
     process = WorldProcess(options=options, stand_in=stand_in)
     if known_ports:
         process = WorldProcess(
@@ -171,6 +179,7 @@ def booths_for(
     command: str | None,
     keeping: Keeping = NOT_KEPT,
     stand_in: Sequence[str] | None = None,
+    speech: SpeechMode = "exact",
 ) -> Booths | None:
     """Return where cases call that need an agent for themselves.
 
@@ -180,15 +189,20 @@ def booths_for(
         command: how to start an agent: each booth has one.
         keeping: whether and how that one is kept to itself.
         stand_in: as :func:`start_fakes` takes it.
+        speech: likewise.
     """
     if agent:
         shared = Booth(agent, fakes.addresses.control)
         return Booths(lambda: shared, shared=True)
-    return Booths(lambda: _booth(command, keeping, stand_in)) if command else None
+    if not command:
+        return None
+    return Booths(lambda: _booth(command, keeping, stand_in, speech))
 
 
-def _booth(command: str, keeping: Keeping, stand_in: Sequence[str] | None) -> Booth:
-    world = WorldProcess(stand_in=stand_in)
+def _booth(
+    command: str, keeping: Keeping, stand_in: Sequence[str] | None, speech: SpeechMode
+) -> Booth:
+    world = WorldProcess(options=[f"--speech={speech}"], stand_in=stand_in)
     addresses = world.start()
     unsigned = unsigned_environment(keeping)
 

@@ -9,7 +9,7 @@ import platform
 import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, get_args
 
 import pytest
 
@@ -31,6 +31,7 @@ from conformance.matrix.page import render_matrix
 from conformance.matrix.reports import decode_report
 from fakes.evidence.keeper import Keeper
 from fakes.processes import visits_at
+from fakes.speech import SpeechMode
 from fakes.stand_in.visits import VisitBook, What, account_of
 from fakes.twilio.web.detours import read_detours
 from fakes.twilio.web.dial import Reach
@@ -118,6 +119,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--case",
         metavar="N",
         help="run one case (5.2) or one chapter (5)",
+    )
+    group.addoption(
+        "--speech",
+        choices=get_args(SpeechMode),
+        default="exact",
+        help="how speech carries its words: robust for an agent that resamples what it "
+        "forwards; python -m fakes must be told the same",
     )
     group.addoption(
         "--without",
@@ -321,9 +329,12 @@ def fakes(pytestconfig: pytest.Config) -> Iterator[Fakes]:
     known_ports = bool(pytestconfig.getoption("--agent"))
     hosts = _stood_in_for(pytestconfig)
     replies = str(pytestconfig.getoption("--model-replies"))
+    speech = pytestconfig.getoption("--speech")
     running = _started(
         pytestconfig,
-        lambda: start_fakes(known_ports=known_ports, stand_in=hosts, replies=replies),
+        lambda: start_fakes(
+            known_ports=known_ports, stand_in=hosts, replies=replies, speech=speech
+        ),
     )
     yield running
     running.stop()
@@ -364,7 +375,8 @@ def exchange(
     agent = pytestconfig.getoption("--agent")
     command = pytestconfig.getoption("--agent-command")
     keeping, hosts = _keeping(pytestconfig), _stood_in_for(pytestconfig)
-    booths = booths_for(fakes, agent, command, keeping, hosts)
+    speech = pytestconfig.getoption("--speech")
+    booths = booths_for(fakes, agent, command, keeping, hosts, speech)
     pytestconfig.stash[_called] = True
     reach = pytestconfig.stash[_reach]
     keeper = None
@@ -383,6 +395,7 @@ def exchange(
         known_failing=pytestconfig.stash[_known_failing],
         booths=booths,
         keeper=keeper,
+        speech=speech,
     )
     running.outcomes = pytestconfig.stash[_outcomes]
     pytestconfig.stash[_exchange] = running

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fakes.ledger_entries import CallHeard, TurnHeard
 from fakes.speech import FrameCode
+from fakes.speech.ambience import AMBIENCE
 
 __all__ = ["Call", "Turn"]
 
@@ -63,5 +64,9 @@ class Call:
 
     def report(self, number: int) -> CallHeard:
         """Return what was heard, turns in order."""
-        turns = [self.turns[key].report() for key in sorted(self.turns)]
+        turns = [
+            self.turns[key].report()
+            for key in sorted(self.turns)
+            if key != AMBIENCE  # no turn, only sound
+        ]
         return CallHeard(number, turns, list(self.connections))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 
@@ -14,6 +14,7 @@ from fakes.deepgram.agent.settings import AgentSettings
 from fakes.fault_rules import decode_rule
 from fakes.llm.rules import Replies
 from fakes.profiles import PLANS, PROFILES
+from fakes.speech import SpeechMode
 from fakes.stand_in.hosts import read_hosts
 from fakes.stand_in.service import StandIn
 from fakes.world import HOST, DeepgramSettings, ModelSettings, World
@@ -195,6 +196,13 @@ def _add_times(made: argparse.ArgumentParser) -> None:
         help="of the delays that vary, default %(default)s",
     )
     add(
+        "--speech",
+        choices=get_args(SpeechMode),
+        default="exact",
+        help="how speech carries its words: exact, or robust for agents that resample "
+        "(needs busyhour[robust]); default %(default)s",
+    )
+    add(
         "--speech-pace",
         type=float,
         default=10.0,
@@ -251,6 +259,7 @@ def world_of(options: argparse.Namespace) -> World:
     rules = tuple(decode_rule(text) for text in options.fault)
     shared = {"keys": frozenset(options.accept_key), "seed": options.seed}
     deepgram = {
+        "speech": options.speech,
         "speech_pace": options.speech_pace,
         "listen_pace": options.listen_pace,
         "agent": options.voice_agent,

@@ -102,14 +102,18 @@ class Exchange:
             twilio_port=ports.twilio,
             model_delay=typical(ModelSettings().first_token_delay)
             + options.model_delay,
-            options=[f"--model-replies={replies}"] if replies else (),
+            options=[
+                f"--speech={options.speech}",
+                *([f"--model-replies={replies}"] if replies else []),
+            ],
         )
         return self._world.start()
 
     def _probe(self, agent: str) -> None:
         """Place one call that says nothing, so that a wrong address fails at once."""
         detours, authority = self.options.connect, self.options.authority
-        with Lines(agent, connect=detours, authority=authority) as lines:
+        speech = self.options.speech
+        with Lines(agent, connect=detours, authority=authority, speech=speech) as lines:
             record = lines.place(
                 PROBE_CALL, (Pause(0.2), HangUp()), deadline=PROBE_DEADLINE
             )

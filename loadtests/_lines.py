@@ -21,6 +21,7 @@ from fakes.engine.link import EngineProcess
 from fakes.evidence.call_evidence import CallEvidence
 from fakes.evidence.keeper import recording_of
 from fakes.evidence.waterfall import TurnParts, waterfall
+from fakes.speech import SpeechMode
 from fakes.twilio.caller.conversation_file import WrittenConversation
 from fakes.twilio.caller.script import Conversation
 from fakes.twilio.phone import CallOrder
@@ -64,6 +65,7 @@ class Lines:
         drop_every: see `CallOrder`, as the two that follow.
         connect: likewise.
         authority: likewise.
+        speech: likewise.
         seed: decides the calls' SIDs, and with them who meets which fault.
         recordings: folder for stereo recordings, of at most `RECORDED_AT_ONCE` calls
             at a time; None records nothing.
@@ -81,6 +83,7 @@ class Lines:
         drop_every: int | None = None,
         connect: Mapping[str, str] | None = None,
         authority: str = "",
+        speech: SpeechMode = "exact",
         seed: int = 0,
         recordings: Path | None = None,
     ) -> None:
@@ -89,12 +92,15 @@ class Lines:
         self._drop_every = drop_every
         self._connect = dict(connect or {})
         self._authority = authority
+        self._speech: SpeechMode = speech
         self._seed = seed
         self._recordings = recordings
         self._on_record = on_record
         self.up = 0
         self._pool = Pool(SETTLING_AT_ONCE)
-        self._engine = EngineProcess(max_calls=MOST_CALLS, on_record=self._over)
+        self._engine = EngineProcess(
+            max_calls=MOST_CALLS, speech=speech, on_record=self._over
+        )
         self._engine.start()
 
     def __enter__(self) -> Lines:
@@ -145,6 +151,7 @@ class Lines:
             drop_every=self._drop_every,
             connect=self._connect,
             authority=self._authority,
+            speech=self._speech,
             deadline=deadline or usual,
             intended_at=time.monotonic() if intended_at is None else intended_at,
             holding_time=holding,

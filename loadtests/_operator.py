@@ -128,6 +128,7 @@ class Operator:
             self.numbers.agent,
             on_record=self._finished,
             drop_every=self.options.drop_every,
+            speech=self.options.speech,
             connect=self.options.connect,
             authority=self.options.authority,
             seed=self.options.call_seed,

@@ -5,10 +5,11 @@ from __future__ import annotations
 from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, get_args
 
 from fakes.backoff_policy import Policy, parse_policy
 from fakes.llm.rules_file import read_replies
+from fakes.speech import SpeechMode, speaking
 from fakes.twilio.web.detours import read_detours
 from fakes.twilio.web.trust import trusting
 from loadtests._addresses import ECHO, check_agent, check_fakes
@@ -51,6 +52,7 @@ class LoadOptions:
     model_replies: str
     fakes: str
     drop_every: int | None
+    speech: SpeechMode
     fault_share: float
     backoff: Policy | None
     max_failed: float
@@ -135,6 +137,12 @@ def add_options(parser: Parser) -> None:
         default=0,
         metavar="N",
         help="do not send one caller frame in N, to see the loss found",
+    )
+    add(
+        "--speech",
+        choices=get_args(SpeechMode),
+        default="exact",
+        help="how speech carries its words; robust for an agent that resamples",
     )
     add(
         "--fault-share",
@@ -235,6 +243,12 @@ def read_options(namespace: Namespace, budgets: Sequence[Budget]) -> LoadOptions
     within("--drop-every", namespace.drop_every, 0, 1_000_000)
     if namespace.drop_every == 1:
         raise SettingError("--drop-every 1 would send no frame at all")
+    speech: SpeechMode = namespace.speech or "exact"
+    if speech != "exact" and namespace.drop_every:
+        raise SettingError(
+            "--drop-every needs --speech exact, which tells frames apart"
+        )
+    speaking(speech)  # a package that is missing is told before the run
     policy = namespace.backoff or ""
     if namespace.model_replies:
         try:
@@ -251,6 +265,7 @@ def read_options(namespace: Namespace, budgets: Sequence[Budget]) -> LoadOptions
         model_replies=namespace.model_replies or "",
         fakes=namespace.fakes or "",
         drop_every=namespace.drop_every or None,
+        speech=speech,
         fault_share=namespace.fault_share,
         backoff=parse_policy(policy) if policy else None,
         max_failed=namespace.max_failed / 100,

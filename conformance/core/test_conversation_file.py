@@ -17,12 +17,14 @@ from fakes.twilio.caller.conversation_file import (
     read_conversations,
 )
 from fakes.twilio.caller.script import (
+    Around,
     AwaitGreeting,
     AwaitHangUp,
     HangUp,
     Pause,
     Press,
     Say,
+    Sound,
 )
 from voiceutils.errors import SettingError
 
@@ -38,6 +40,16 @@ steps = [
   { press = "12#" },
   { pause = 1.5 },
   { hang_up = "reset" },
+]
+"""
+SOUNDS = """
+steps = [
+  { around = { noise = "street", snr = 12, gain = -6, echo = -40, delay = 0.2 } },
+  { await = "greeting" },
+  { sound = "cough", barge_in_after = 0.5 },
+  { say = "Mm-hmm.", barge_in_after = 1.0, reply = false, listen = true },
+  { sound = "keys", keys = "12#" },
+  { sound = "music", seconds = 4 },
 ]
 """
 
@@ -62,6 +74,21 @@ def test_every_step_has_its_meaning() -> None:
     )
     assert script[2] in {Say(text, 0.6, reply=False) for text in ("Yes.", "No.")}
     assert script[3:] == (Press("12#"), Pause(1.5), HangUp("reset"))
+
+
+def test_sounds_and_places_have_their_meaning() -> None:
+    """A murmur or a cough in a reply is no interruption."""
+    written = parse_conversation(SOUNDS, "talk.toml")
+
+    assert not written.barges_in
+    assert written.script(1) == (
+        Around("street", 12.0, -6.0, -40.0, 0.2),
+        AwaitGreeting(),
+        Sound("cough", None, "", 0.5),
+        Say("Mm-hmm.", 1.0, reply=False, listen=True),
+        Sound("keys", None, "12#"),
+        Sound("music", 4.0),
+    )
 
 
 def test_both_forms_of_tables_mean_the_same() -> None:
@@ -111,6 +138,28 @@ def test_a_caller_says_the_same_again_and_all_callers_say_everything() -> None:
             'steps = [\n{ pause = 1 },\n{ say = "a", barge_in_after = 1 }]',
             "talk.toml:3: step 2: barge_in_after: needs a step before it",
         ),
+        (
+            '[[steps]]\n[steps.around]\nnoise = "x"',
+            "talk.toml:3: step 1: noise: is none of hiss, street, babble",
+        ),
+        ("steps = [{ around = 3 }]", "around: is no table"),
+        ("steps = [{ around = { gain = 40 } }]", "gain: 40 is not between -30 and 30"),
+        (
+            "steps = [{ around = { wind = 1 } }]",
+            "wind: unknown; known of around: noise",
+        ),
+        ("steps = [{ around = { snr = 10 } }]", "snr: needs a noise"),
+        ("steps = [{ around = { delay = 1 } }]", "delay: needs an echo"),
+        ('steps = [{ sound = "sneeze" }]', "sound: is none of cough, music, keys"),
+        ('steps = [{ sound = "keys", keys = "x" }]', "keys: is no text of the keys"),
+        ('steps = [{ sound = "cough", keys = "1" }]', 'keys: only sound = "keys"'),
+        ('steps = [{ sound = "music", seconds = 90 }]', "seconds: is not above 0"),
+        ('steps = [{ say = "a", listen = true }]', "listen: needs reply = false"),
+        ('steps = [{ say = "a", reply = false, listen = 1 }]', "listen: is neither"),
+        (
+            'steps = [{ pause = 1 }, { sound = "cough", barge_in_after = 1 }]',
+            "step 2: barge_in_after: needs a step before it",
+        ),
         ('steps = [{ hang_up = "loud" }]', "step 1: hang_up: is none of stop, close"),
         ('steps = [{ await = "lunch" }]', 'await: is neither "greeting"'),
         ('steps = [{ say = "a", pause = 2 }]', "this one has say and pause"),
@@ -135,10 +184,16 @@ def test_no_text_is_more_than_a_complaint(text: str) -> None:
 
 
 keys = st.sampled_from(
-    ["await", "within", "say", "reply", "barge_in_after", "press", "pause", "hang_up"]
+    (
+        *("await", "within", "say", "reply", "barge_in_after", "press", "pause"),
+        *("sound", "seconds", "keys", "listen", "around", "hang_up"),
+    )
 )
 values = st.sampled_from(
-    ['"greeting"', '"hang_up"', '"close"', '"1#"', "1", "-1", "true", "[]", '["a"]']
+    (
+        *('"greeting"', '"hang_up"', '"close"', '"1#"', "1", "-1", "true", "[]"),
+        *('["a"]', '"cough"', '"keys"', "{ gain = 1 }", "{ snr = 1 }"),
+    )
 )
 steps = st.dictionaries(keys, values, max_size=3)
 
@@ -158,17 +213,17 @@ def test_a_mistake_in_a_step_points_at_its_line(told: list[dict[str, str]]) -> N
             assert int(line) == int(place.removeprefix(" step ")) + 1
 
 
-def test_the_library_is_ten_that_hang_up_in_all_four_ways() -> None:
+def test_the_library_is_sixteen_that_hang_up_in_all_four_ways() -> None:
     """Every file reads, says what it is, and none waits for an agent to hang up."""
     found = library()
 
-    assert len(found) == 10
+    assert len(found) == 16
     assert all(written.about and written.weight for written in found)
     scripts = [written.script(1) for written in found]
     ends = {script[-1].how for script in scripts if isinstance(script[-1], HangUp)}
     assert ends == {"stop", "close", "reset", "half_open"}
     assert not any(isinstance(s, AwaitHangUp) for script in scripts for s in script)
-    for kind in (Press, Pause):
+    for kind in (Press, Pause, Sound, Around):
         assert any(isinstance(step, kind) for script in scripts for step in script)
     assert any(written.barges_in for written in found)
 

@@ -116,7 +116,7 @@ def _frames(parts: Sequence[bytes]) -> list[bytes]:
 @given(HEARD)
 def test_the_ear_hears_the_same_on_its_short_way(parts: list[bytes]) -> None:
     """Utterances, words, losses, underruns, moments: as if every bit were read."""
-    short, long = Ear(), Ear()
+    short, long = Ear(FrameReader()), Ear(FrameReader())
     long._reader = _Plain()
     told: dict[Ear, list[Sound]] = {short: [], long: []}
     for number, audio in enumerate(_frames(parts)):

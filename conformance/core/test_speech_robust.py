@@ -26,6 +26,7 @@ from fakes.speech.robust import golay
 from fakes.speech.robust.block_code import (
     BLOCK_FRAMES,
     BLOCK_LIMIT,
+    PAUSE_LIMIT,
     WORD_BLOCK_LIMIT,
     BlockCode,
     pack,
@@ -60,6 +61,7 @@ def block_codes(draw: st.DrawFn) -> BlockCode:
         draw(st.integers(0, 7)),
         draw(st.booleans()),
         draw(st.text(PRINTABLE, max_size=5)),
+        draw(st.integers(0, PAUSE_LIMIT)),
     )
 
 
@@ -163,11 +165,17 @@ def test_words_survive_a_resampling_agent(
 @given(st.integers(1, 700), st.integers(0, 500), st.integers(0, 4000))
 @settings(max_examples=15, deadline=None)
 def test_the_stream_is_covered_without_gaps(size: int, offset: int, cut: int) -> None:
-    """Every byte is plain audio or in a coded frame, wherever speech was cut off."""
+    """Every byte is plain audio or in a coded frame, wherever speech was cut off.
+
+    Pauses come a second time, as frames of the utterance.
+    """
     spoken = say("Hello, you").audio
     audio = b"\x7e" * offset + spoken[: len(spoken) - cut] + SILENCE_FRAME * 2
     end = 0
     for item in read_all(audio, size):
+        if isinstance(item, CodedFrame) and not item.code.word:
+            assert item.offset < end
+            continue
         assert item.offset == end
         end += FRAME_BYTES if isinstance(item, CodedFrame) else len(item.audio)
     assert end == len(audio)

@@ -42,7 +42,7 @@ from fakes.faults import EmptyAudio, LateFinal, NoFinal, Refuse, Trickle
 from fakes.faulty import Door
 from fakes.ledger import Ledger
 from fakes.punctuality import Punctuality
-from fakes.speech import prepare
+from fakes.speech import speaking
 
 __all__ = ["DeepgramServer"]
 
@@ -77,7 +77,8 @@ class DeepgramServer:
     def __init__(
         self, settings: DeepgramSettings, ledger: Ledger, desk: FaultDesk
     ) -> None:
-        prepare()  # 40 ms that would hold up every connection later
+        # 40 ms, or 0.5 s, that would hold up every connection later.
+        speaking(settings.speech)
         self._settings = settings
         self._ledger = ledger
         self._desk = desk

@@ -10,6 +10,7 @@ import msgspec
 
 from fakes.deepgram.agent.settings import AgentSettings
 from fakes.delays import DelayModel
+from fakes.speech import SpeechMode
 
 __all__ = ["DeepgramSettings"]
 
@@ -32,6 +33,8 @@ class DeepgramSettings(msgspec.Struct, frozen=True, kw_only=True):
         invalid_key_code: ``INVALID_AUTH`` (live) or ``UNAUTHORIZED`` (newer model).
         unavailable_key: ``error_code`` (documented sample of 503) or ``err_code``.
         answers_configure: ConfigureSuccess; before October 2026 success was silent.
+        speech: how the code in the audio is read and written: ``exact``, or ``robust``
+            for agents that resample (:func:`fakes.speech.speaking`).
         undecodable: ``wait`` (no result, net0000) or ``close`` (1008, documented).
         finalize_answers_from: seconds of pending audio; less is not answered.
         text_limit: characters a request or Speak message.
@@ -115,6 +118,7 @@ class DeepgramSettings(msgspec.Struct, frozen=True, kw_only=True):
     invalid_key_code: str = "INVALID_AUTH"
     unavailable_key: str = "error_code"
     answers_configure: bool = True
+    speech: SpeechMode = "exact"
     undecodable: str = "wait"
     finalize_answers_from: float = 0.1
     text_limit: int = 2000

@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import get_args
 
 from fakes import event_loop
 from fakes.engine.commands import (
@@ -29,7 +30,8 @@ from fakes.engine.commands import (
     encode_line,
 )
 from fakes.engine.exchange import Exchange
-from fakes.speech import CALLER_UTTERANCES, Speaker, speak
+from fakes.speech import CALLER_UTTERANCES, Speaker, SpeechMode, speaking
+from fakes.twilio.caller import sounds
 from voiceutils.errors import WireError
 
 _CLOSE_WITHIN = 5.0
@@ -100,7 +102,7 @@ def _ask_for_priority() -> None:
         Path("/proc/self/autogroup").write_text(f"{_NICENESS}", encoding="ascii")
 
 
-async def _serve(max_calls: int, reports: _Reports) -> None:
+async def _serve(max_calls: int, reports: _Reports, speech: SpeechMode) -> None:
     loop = asyncio.get_running_loop()
     exchange = Exchange(reports, max_calls=max_calls)
     quit_asked = asyncio.Event()
@@ -138,8 +140,10 @@ async def _serve(max_calls: int, reports: _Reports) -> None:
     loop.add_signal_handler(signal.SIGTERM, quit_asked.set)
     reader = (take, reports.await_room)
     threading.Thread(target=_read_lines, args=reader, daemon=True).start()
+    mode = speaking(speech)
     for text in CALLER_UTTERANCES:  # the first time costs milliseconds
-        speak(text, speaker=Speaker.CALLER, call=0)
+        mode.speak(text, speaker=Speaker.CALLER, call=0)
+    sounds.prepare()
     gc.collect()
     gc.freeze()  # what is imported by now lives as long as the process
     reports(Ready(os.getpid()))
@@ -153,6 +157,12 @@ def main() -> int:
     parser.add_argument(
         "--max-calls", type=int, default=1000, help="calls up at once; others wait"
     )
+    parser.add_argument(
+        "--speech",
+        choices=get_args(SpeechMode),
+        default="exact",
+        help="the mode of speech that is got ready",
+    )
     options = parser.parse_args()
     # Ctrl-C reaches the whole process group; the parent decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -160,7 +170,7 @@ def main() -> int:
     # Frames are paced by this thread; let it have the interpreter back soon.
     sys.setswitchinterval(0.0005)
     reports = _Reports()
-    event_loop.run(_serve(options.max_calls, reports))
+    event_loop.run(_serve(options.max_calls, reports, options.speech))
     reports.close(_CLOSE_WITHIN)
     return 0
 

@@ -36,6 +36,7 @@ from fakes.engine.commands import (
 )
 from fakes.engine.open_calls import OpenCalls
 from fakes.engine.outbox import Outbox
+from fakes.speech import SpeechMode
 from fakes.twilio.phone import CallOrder
 from voiceutils.errors import DeadlineExceeded, VoiceError, WireError
 
@@ -54,6 +55,7 @@ class EngineProcess:
 
     Args:
         max_calls: how many calls may be up at once; further ones wait in the child.
+        speech: the mode that is got ready before the first call.
         on_record: called with id and record of each call that ends, in the reader's
             thread or greenlet; :meth:`wait` works either way, once a call.
         patience: seconds for which a command waits when the engine reads none.
@@ -66,13 +68,14 @@ class EngineProcess:
         self,
         *,
         max_calls: int = 1000,
+        speech: SpeechMode = "exact",
         on_record: Callable[[int, CallRecord], None] | None = None,
         patience: float = 5.0,
     ) -> None:
         self._patience = patience
         self._outbox: Outbox | None = None
         self.notes: deque[str] = deque(maxlen=100)
-        self._max_calls = max_calls
+        self._options = ["--max-calls", str(max_calls), "--speech", speech]
         self._ids = itertools.count(1)
         self._open = OpenCalls(on_record, self.notes)
         self._lock = threading.Lock()
@@ -129,7 +132,7 @@ class EngineProcess:
         )
         command = [sys.executable, "-m", "fakes.engine"]
         self._process = subprocess.Popen(
-            [*command, "--max-calls", str(self._max_calls)],
+            [*command, *self._options],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -1,11 +1,13 @@
 """Speech that carries its own proof.
 
 Mu-law audio that sounds like speech and says, in every 20 ms frame, who speaks, in
-which call, which frame of which utterance this is, and the word that sounds.
+which call, which frame of which utterance this is, and the word that sounds. Where an
+agent resamples, :func:`speaking` gives a mode whose code survives that.
 """
 
 from fakes.speech.code import FrameCode, Speaker
 from fakes.speech.heard import HeardWord, WordsHeard
+from fakes.speech.modes import Reader, SpeechMode, speaking
 from fakes.speech.reader import CodedFrame, FrameReader, PlainAudio
 from fakes.speech.texts import (
     APOLOGY,
@@ -33,8 +35,10 @@ __all__ = [
     "FrameReader",
     "HeardWord",
     "PlainAudio",
+    "Reader",
     "Speaker",
     "Speech",
+    "SpeechMode",
     "Word",
     "WordsHeard",
     "frames_of",
@@ -44,4 +48,5 @@ __all__ = [
     "reply_to",
     "sentences",
     "speak",
+    "speaking",
 ]

@@ -30,6 +30,8 @@ _FORMANTS = {
     "y": (320, 2100),
 }
 _NEUTRAL = (500, 1500)
+_HUM = "m"
+_HUMMED = (260, 1100)  # with closed lips
 _BANDWIDTHS = (90, 140)  # Hz
 
 
@@ -43,8 +45,9 @@ def pronounce(word: str, least_frames: int = 3) -> tuple[bytes, ...]:
     if not sounds:
         return (mulaw.SILENCE_FRAME,) * least_frames
     vowels = [sound[0] for sound in sounds if sound[0] in _FORMANTS or sound.isdigit()]
-    # Without vowels it is spelled: one syllable a letter.
-    syllables = vowels or [sound[0] for sound in sounds]
+    # Without vowels it is hummed, or spelled: one syllable a letter.
+    hummed = [_HUM for _ in re.findall("m+", word)] if _is_hummed(word) else []
+    syllables = vowels or hummed or [sound[0] for sound in sounds]
     share = min(_SYLLABLE_FRAMES, _LONGEST / len(syllables))
     frames: list[bytes] = []
     for number, vowel in enumerate(syllables, 1):
@@ -52,14 +55,18 @@ def pronounce(word: str, least_frames: int = 3) -> tuple[bytes, ...]:
     return tuple(frames)
 
 
+def _is_hummed(word: str) -> bool:
+    return re.fullmatch("(h*mm+h*)+", word) is not None
+
+
 def warm_up() -> None:
     """Sing every syllable now: the first unknown word would take 5 ms for each."""
-    for vowel in (*_FORMANTS, ""):
+    for vowel in (*_FORMANTS, _HUM, ""):
         _syllable(vowel)
 
 
 def _syllable(vowel: str) -> tuple[bytes, ...]:
-    return _sung(vowel if vowel in _FORMANTS else "")
+    return _sung(vowel if vowel in _FORMANTS or vowel == _HUM else "")
 
 
 @cache
@@ -99,7 +106,8 @@ def _sing(vowel: str, count: int, noise: random.Random) -> list[float]:
 
 def _resonance(vowel: str, formant: int) -> tuple[float, float]:
     """Return the two coefficients of a digital resonator."""
-    frequency = _FORMANTS.get(vowel, _NEUTRAL)[formant]
+    pair = _HUMMED if vowel == _HUM else _FORMANTS.get(vowel, _NEUTRAL)
+    frequency = pair[formant]
     radius = math.exp(-math.pi * _BANDWIDTHS[formant] / mulaw.SAMPLE_RATE)
     turn = 2 * math.pi * frequency / mulaw.SAMPLE_RATE
     return 2 * radius * math.cos(turn), radius * radius

@@ -18,6 +18,7 @@ import msgspec
 
 from fakes.call_record import ENDED_BY_TESTER, CallRecord, LineEvent
 from fakes.loopback import is_loopback
+from fakes.speech import SpeechMode
 from fakes.twilio.caller.caller import PATIENCE, Caller
 from fakes.twilio.caller.script import (
     AwaitGreeting,
@@ -84,6 +85,8 @@ class CallOrder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         impairment: how bad the path is: a name of
             :data:`fakes.twilio.media.impairments.PROFILES`; empty for a perfect one.
         record_to: path of a WAV file, the caller left, the agent right.
+        speech: how the code in the audio is written and read; the fakes must do the
+            same (``python -m fakes --speech robust``).
         flow: where the run of documents is worth varying.
     """
 
@@ -103,6 +106,7 @@ class CallOrder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     authority: str = ""
     impairment: str = ""
     record_to: str = ""
+    speech: SpeechMode = "exact"
     # Whoever tests an agent wants to know that it failed, not to hear an apology.
     flow: FlowSettings = FlowSettings(apology=False)
 
@@ -124,6 +128,7 @@ async def place_call(
     authority: str = "",
     impairment: str = "",
     record_to: str = "",
+    speech: SpeechMode = "exact",
 ) -> CallRecord:
     """Place one call and return its record; see :class:`CallOrder` for the arguments.
 
@@ -146,6 +151,7 @@ async def place_call(
         authority=authority,
         impairment=impairment,
         record_to=record_to,
+        speech=speech,
     )
     return await PhoneCall(order).run()
 
@@ -166,6 +172,7 @@ class PhoneCall:
             patience=order.patience,
             drop_every=order.drop_every,
             holding_time=order.holding_time,
+            speech=order.speech,
         )
         self._caller.listen_for_arrivals(self._arrived)
         self._story = CallStory()

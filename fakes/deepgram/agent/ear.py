@@ -55,7 +55,7 @@ class Ear:
         self._turns_end = not isinstance(fault, NoFinal)
         self._late = fault.seconds if isinstance(fault, LateFinal) else 0.0
         self._form = AudioForm(form.encoding, form.sample_rate, 1)
-        self._hearing = Hearing()
+        self._hearing = Hearing(settings.speech)
         self._segments = Segments(endpointing=settings.agent.turn_silence, onsets=True)
         self._backlog = Backlog(settings.listen_pace, now)
         self._words: list[SpokenWord] = []

@@ -167,7 +167,7 @@ class Mouth:
     def _speeches(self) -> list[tuple[int, Speech]]:
         if self._silent or not self._sentences:
             return []
-        return say(self._sentences[0], self._new_number)
+        return say(self._sentences[0], self._new_number, self._settings.speech)
 
     def _texts(self, speeches: list[tuple[int, Speech]], due: float) -> list[str]:
         """Return the messages before the audio of the next sentence."""

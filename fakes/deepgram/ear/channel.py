@@ -22,7 +22,7 @@ class Channel:
     """
 
     def __init__(self, query: ListenQuery, settings: DeepgramSettings) -> None:
-        self._ear = Hearing()
+        self._ear = Hearing(settings.speech)
         self._segments: Segments = segments_for(query, settings)
 
     @property

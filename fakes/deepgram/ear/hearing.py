@@ -3,7 +3,8 @@
 Speech that carries the code of :mod:`fakes.speech` is heard as what it is: exactly the
 words whose frames arrived, when they arrived. Other audio is heard by its energy: a
 burst becomes scripted words, three a second, silence ends it; so any client gets
-life-like results. The outcome does not depend on how the audio was cut.
+life-like results. What says of itself that it has no words, such as a cough, has none
+(:mod:`fakes.speech.ambience`). The outcome does not depend on how the audio was cut.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from fakes.deepgram.ear.words import CodedWords, ScriptedWords, SpokenWord
-from fakes.speech import CodedFrame, FrameCode, FrameReader
+from fakes.speech import CodedFrame, FrameCode, SpeechMode, speaking
 from voiceutils import mulaw
 from voiceutils.mulaw import FRAME_BYTES, FRAME_SECONDS, SAMPLE_RATE, SILENCE_FRAME
 
@@ -36,10 +37,16 @@ class Moment(NamedTuple):
 
 
 class Hearing:
-    """Hears one channel of phone audio (mu-law, 8000 Hz)."""
+    """Hears one channel of phone audio (mu-law, 8000 Hz).
 
-    def __init__(self) -> None:
-        self._reader = FrameReader()
+    Args:
+        mode: how the code is read.
+    """
+
+    def __init__(self, mode: SpeechMode = "exact") -> None:
+        self._reader = speaking(mode).reader()
+        # In the robust mode all speech is coded, and sound without words is not.
+        self._scripts = mode == "exact"
         self._plain = b""
         self._plain_end = 0
         self._coded = CodedWords()
@@ -103,6 +110,9 @@ class Hearing:
         self.received += len(audio)
         for found in self._reader.feed(audio):
             if isinstance(found, CodedFrame):
+                if found.offset < self._plain_end:  # a pause, heard already
+                    self._codes.append(found.code)
+                    continue
                 if self._plain:
                     yield from self._end_plain()
                 yield self._hear_code(found)
@@ -115,7 +125,10 @@ class Hearing:
     def finish(self) -> Iterator[Moment]:
         """Yield the rest: nothing is held back and no word left open after it."""
         for found in self._reader.flush():
-            if not isinstance(found, CodedFrame):
+            if isinstance(found, CodedFrame):
+                yield from self._end_plain()
+                yield self._hear_code(found)
+            else:
                 yield from self._hear_plain(found.offset, found.audio)
         yield from self._end_plain()
         end = self.seconds
@@ -162,6 +175,6 @@ class Hearing:
         start = offset / SAMPLE_RATE
         end = (offset + len(audio)) / SAMPLE_RATE
         silent = audio == SILENCE_FRAME or audio.count(mulaw.SILENCE) == len(audio)
-        voiced = not silent and mulaw.is_voiced(audio)
+        voiced = self._scripts and not silent and mulaw.is_voiced(audio)
         word = self._coded.close() or self._scripted.hear(voiced, start, end)
         return _new(Moment, (end, voiced, word))

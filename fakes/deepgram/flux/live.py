@@ -76,7 +76,7 @@ class Flux:
         self._request_id = opening.request_id
         self._final_delay = fault.seconds if isinstance(fault, LateFinal) else 0.0
         self._form = AudioForm(query.encoding, query.sample_rate, 1)
-        self._ear = Hearing()
+        self._ear = Hearing(opening.settings.speech)
         self._delay = opening.delays(opening.settings.flux_delay, "flux")
         self._turns = Turns(
             query.thresholds, opening.settings, ends=not isinstance(fault, NoFinal)

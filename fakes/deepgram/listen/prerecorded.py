@@ -30,7 +30,7 @@ from fakes.deepgram.listen.answers import (
 from fakes.deepgram.listen.formatting import printed_words
 from fakes.deepgram.listen.insights import Content
 from fakes.deepgram.listen.query import ListenQuery, RecordedQuery
-from fakes.speech import FrameCode
+from fakes.speech import FrameCode, SpeechMode
 from voiceutils.wire.deepgram_listen import f32
 
 __all__ = ["CORRUPT", "Transcription", "transcribe"]
@@ -61,7 +61,12 @@ class _Heard(NamedTuple):
 
 
 def transcribe(
-    audio: bytes, query: RecordedQuery, *, request_id: str, created: str
+    audio: bytes,
+    query: RecordedQuery,
+    *,
+    request_id: str,
+    created: str,
+    mode: SpeechMode = "exact",
 ) -> Transcription | Refusal:
     """Return the transcript of a recording, or the refusal of what is no audio.
 
@@ -70,8 +75,9 @@ def transcribe(
         query: what is wanted.
         request_id: a UUID.
         created: wall time, ISO 8601 with milliseconds and Z.
+        mode: how the code in the audio is read.
     """
-    heard = _hear(audio, query.listen)
+    heard = _hear(audio, query.listen, mode)
     if not heard or not heard[0].seconds:
         return CORRUPT
     speakers = Speakers()
@@ -99,7 +105,7 @@ def transcribe(
     )
 
 
-def _hear(audio: bytes, query: ListenQuery) -> list[_Heard]:
+def _hear(audio: bytes, query: ListenQuery, mode: SpeechMode) -> list[_Heard]:
     if query.encoding is None:
         audio = uncompressed(audio)
     form = AudioForm(
@@ -108,7 +114,7 @@ def _hear(audio: bytes, query: ListenQuery) -> list[_Heard]:
     converted = form.convert(audio)[: form.heard_channels]
     heard = []
     for phone_audio in converted if form.decodable else []:
-        ear = Hearing()
+        ear = Hearing(mode)
         moments = [*ear.hear(phone_audio), *ear.finish()]
         words = tuple(moment.word for moment in moments if moment.word)
         heard.append(_Heard(words, ear.seconds, ear.take_codes()))

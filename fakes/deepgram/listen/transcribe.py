@@ -103,7 +103,12 @@ class Recordings:
     ) -> Transcription | Refusal:
         """Transcribe, beside the sockets, and enter what was heard."""
         done = await asyncio.to_thread(
-            transcribe, audio, query, request_id=request_id, created=created
+            transcribe,
+            audio,
+            query,
+            request_id=request_id,
+            created=created,
+            mode=self._settings.speech,
         )
         attempt, now = door.attempt, time.monotonic()
         attempt.audio_bytes += len(audio)

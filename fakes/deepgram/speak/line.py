@@ -75,7 +75,9 @@ class SpeechLine:
         if first is not None:
             self._waiting.append((due, first))
         speed = self.speed if self._settings.speed_changes_audio else 1.0
-        for number, speech in [] if self._silent else say(text, self._new_number):
+        mode = self._settings.speech
+        said = [] if self._silent else say(text, self._new_number, mode)
+        for number, speech in said:
             begun.append(UtteranceBegun(number, speech, now))
             audio = self._form.convert(speech.audio, speed)
             spoken.append((speech, len(audio) / self._form.bytes_a_second))

@@ -14,7 +14,7 @@ from fakes.deepgram.errors import Refusal
 from fakes.deepgram.parameters import Pairs, boolean
 from fakes.deepgram.settings import DeepgramSettings
 from fakes.deepgram.speak.form import SpeechForm, read_form
-from fakes.speech import Speaker, Speech, sentences, speak
+from fakes.speech import Speaker, Speech, SpeechMode, sentences, speaking
 from voiceutils.errors import SettingError
 
 __all__ = ["SpeakQuery", "model_uuid", "parse_speak", "problem_of_speed", "say"]
@@ -154,7 +154,9 @@ def model_uuid(model: str) -> str:
     return _KNOWN_UUIDS.get(model, _OTHER_UUID)
 
 
-def say(text: str, new_number: Callable[[], int]) -> list[tuple[int, Speech]]:
+def say(
+    text: str, new_number: Callable[[], int], mode: SpeechMode = "exact"
+) -> list[tuple[int, Speech]]:
     """Return the text as speech with the number of each utterance.
 
     One utterance where it fits, else one for each sentence or half of one. Text
@@ -164,7 +166,8 @@ def say(text: str, new_number: Callable[[], int]) -> list[tuple[int, Speech]]:
         return []
     number = new_number()
     try:
-        return [(number, speak(text, speaker=Speaker.AGENT, call=number))]
+        speech = speaking(mode).speak(text, speaker=Speaker.AGENT, call=number)
+        return [(number, speech)]
     except SettingError:
         parts = sentences(text)
         if len(parts) < 2:
@@ -173,4 +176,4 @@ def say(text: str, new_number: Callable[[], int]) -> list[tuple[int, Speech]]:
                 return []
             half = len(words) // 2
             parts = [" ".join(words[:half]), " ".join(words[half:])]
-        return [spoken for part in parts for spoken in say(part, new_number)]
+        return [spoken for part in parts for spoken in say(part, new_number, mode)]

@@ -172,7 +172,8 @@ class _Answer:
         if trickle or isinstance(fault, EmptyAudio):
             door.fire_now()
         empty = isinstance(fault, EmptyAudio)
-        spoken = [] if empty else say(text, ledger.new_utterance_number)
+        mode = settings.speech
+        spoken = [] if empty else say(text, ledger.new_utterance_number, mode)
         self._spoken: list[tuple[UtteranceMade, Speech]] = []
         for number, speech in spoken:
             entry = UtteranceMade(

@@ -3,10 +3,10 @@
 Most significant bit first::
 
     speaker 1 | call 24 | turn 8 | block 8 | blocks 8 | word 7 | word blocks 4
-    | segment 3 | last 1 | letters 5 x 7 | zero 5 | CRC-16/CCITT-FALSE 16
+    | segment 3 | last 1 | letters 5 x 7 | pause 2 | zero 3 | CRC-16/CCITT-FALSE 16
 
-Blocks count what is coded only: silence between words carries no code, so it has no
-number either. The fields mean what those of :class:`fakes.speech.code.FrameCode` do.
+Silence between words carries no code, so the block before it says how many blocks it
+lasts. The other fields mean what those of :class:`fakes.speech.code.FrameCode` do.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ __all__ = [
     "BLOCK_FRAMES",
     "BLOCK_LETTERS",
     "BLOCK_LIMIT",
+    "PAUSE_LIMIT",
     "WORD_BLOCK_LIMIT",
     "BlockCode",
     "pack",
@@ -39,7 +40,8 @@ BLOCK_FRAMES = 8  # 160 ms
 BLOCK_LETTERS = 5
 BLOCK_LIMIT = 2**8 - 1  # blocks of an utterance: 40.8 s of speech
 WORD_BLOCK_LIMIT = 2**4 - 1
-_ZEROS = 5
+PAUSE_LIMIT = 2**2 - 1
+_ZEROS = 3
 
 
 class BlockCode(NamedTuple):
@@ -55,6 +57,13 @@ class BlockCode(NamedTuple):
     segment: int
     last: bool
     letters: str
+    pause: int = 0
+
+    def silence(self, number: int) -> FrameCode:
+        """Return the code that a frame of the pause behind it stands for, from 0."""
+        return self.frame(BLOCK_FRAMES + number)._replace(
+            word=0, segment=0, letters="", last=True, word_frames=0
+        )
 
     def frame(self, number: int) -> FrameCode:
         """Return the code of one of the block's frames, from 0."""
@@ -91,6 +100,7 @@ def pack(code: BlockCode) -> int:
         ("segment", code.segment, 7),
         ("last", code.last, 1),
         *(("letter", letter, 127) for letter in letters),
+        ("pause", code.pause, PAUSE_LIMIT),
     ):
         if not 0 <= number <= limit:
             raise SettingError(f"{name} {number} does not fit: use 0 to {limit}")
@@ -112,6 +122,7 @@ def unpack(value: int) -> BlockCode | None:
 
     if take(_ZEROS):
         return None
+    pause = take(2)
     letters = bytes([take(7) for _ in range(BLOCK_LETTERS)][::-1])
     last, segment, word_blocks, word = take(1), take(3), take(4), take(7)
     blocks, block, turn, call, speaker = take(8), take(8), take(8), take(24), take(1)
@@ -128,4 +139,5 @@ def unpack(value: int) -> BlockCode | None:
         segment,
         last == 1,
         letters.rstrip(b"\0").decode("ascii"),
+        pause,
     )

@@ -36,7 +36,9 @@ _FAINT = 20.0  # root of the mean square of a band in which nothing is sought
 class BlockReader:
     """Finds coded frames in a stream that may have been resampled on its way.
 
-    Holds back 25 ms of other audio, and a block until it is whole.
+    Holds back 25 ms of other audio, and a block until it is whole. Silence within an
+    utterance is given out as plain audio, and once more, as frames of the utterance
+    with their offsets, when the block behind it proves that it was in place.
 
     Attributes:
         continued: always False; blocks are not read one frame at a time.
@@ -47,6 +49,7 @@ class BlockReader:
     def __init__(self) -> None:
         self._offset = 0  # of the first byte held in the stream
         self._in_a_row = False  # a block ended there
+        self._last: tuple[BlockCode, int] | None = None  # and where it ended
         self._begin()
 
     def _begin(self) -> None:
@@ -54,6 +57,11 @@ class BlockReader:
         self._linear: Floats = np.zeros(_REACH)  # the same, and what came before it
         self._band: Floats = np.zeros(0)
         self._likeness: Floats = np.zeros(0)  # to a chord that begins there
+
+    @property
+    def holds_back(self) -> bool:
+        """Whether bytes wait that may still be part of a block."""
+        return bool(self._audio)
 
     def next_frame(self, audio: bytes) -> CodedFrame | None:
         """Read nothing: no frame is a block; see :meth:`feed`."""
@@ -121,12 +129,29 @@ class BlockReader:
     def _give_block(
         self, block: BlockCode, size: int, found: list[CodedFrame | PlainAudio]
     ) -> None:
+        begin = self._offset
+        found += self._pause_before(block, begin)
         found += [
-            CodedFrame(self._offset + number * FRAME_BYTES, block.frame(number))
+            CodedFrame(begin + number * FRAME_BYTES, block.frame(number))
             for number in range(BLOCK_FRAMES)
         ]
         self._drop(size)
+        self._last = (block, self._offset)
         self._in_a_row = True
+
+    def _pause_before(self, block: BlockCode, begin: int) -> list[CodedFrame]:
+        if self._last is None:
+            return []
+        before, end = self._last
+        expected = before._replace(block=before.block + before.pause + 1)
+        silent = before.pause * BLOCK_SAMPLES
+        in_place = abs(begin - end - silent) <= _NEAR
+        if not silent or not in_place or block[:5] != expected[:5]:
+            return []
+        return [
+            CodedFrame(end + number * FRAME_BYTES, before.silence(number))
+            for number in range(before.pause * BLOCK_FRAMES)
+        ]
 
     def _give(self, size: int, found: list[CodedFrame | PlainAudio]) -> None:
         if size:
@@ -149,7 +174,7 @@ def _read(band: Floats) -> BlockCode | None:
 
 def _likeness(band: Floats) -> Floats:
     """How much of the band's energy is a chord's that begins there, from 0 to 1."""
-    energy = np.concatenate([[0.0], np.cumsum(band * band)])
+    energy: Floats = np.concatenate([[0.0], np.cumsum(band * band)])
     energy = energy[FRAME_BYTES:] - energy[:-FRAME_BYTES]
     if not energy.any():
         return energy
@@ -165,5 +190,5 @@ def _band_filter() -> Floats:
     at = np.arange(-_REACH, _REACH + 1)
     low, high = (2 * edge / mulaw.SAMPLE_RATE for edge in _BAND)
     taps: Floats = high * np.sinc(high * at) - low * np.sinc(low * at)
-    taps *= np.hamming(len(at))
-    return taps
+    shaped: Floats = taps * np.hamming(len(at))
+    return shaped

@@ -33,4 +33,4 @@ def _linear() -> Floats:
 
 @cache
 def _mulaw() -> npt.NDArray[np.uint8]:
-    return np.frombuffer(mulaw.encode(list(range(-32768, 32768))), np.uint8)
+    return np.frombuffer(mulaw.codes(), np.uint8)

@@ -14,6 +14,7 @@ from fakes.speech.robust.block_code import (
     BLOCK_FRAMES,
     BLOCK_LETTERS,
     BLOCK_LIMIT,
+    PAUSE_LIMIT,
     BlockCode,
     pack,
 )
@@ -79,7 +80,7 @@ def _frames(
     words: tuple[str, ...], speaker: Speaker, call: int, turn: int
 ) -> Iterator[bytes]:
     pieces = _pieces(words)
-    blocks = sum(piece.blocks for piece in pieces)
+    blocks = sum(piece.blocks + piece.pause for piece in pieces)
     block = 0
     for number, (word, piece) in enumerate(zip(words, pieces, strict=True), 1):
         parts = _parts(word)
@@ -96,12 +97,14 @@ def _frames(
                 segment,
                 segment == len(parts) - 1,
                 parts[segment],
+                piece.pause if part == piece.blocks - 1 else 0,
             )
             coded = sound + CODE_LEVEL * modulate(pack(code))
             audio = to_mulaw(coded)
             for at in range(0, BLOCK_SAMPLES, FRAME_BYTES):
                 yield audio[at : at + FRAME_BYTES]
             block += 1
+        block += piece.pause
         for _ in range(piece.pause * BLOCK_FRAMES):
             yield SILENCE_FRAME
 
@@ -137,4 +140,4 @@ def _piece(said: Utterance, number: int) -> _Piece:
     loudest = float(np.max(np.abs(whole)))
     if loudest > _LOUDEST:
         whole = whole * (_LOUDEST / loudest)
-    return _Piece(whole, round(pause / BLOCK_FRAMES))
+    return _Piece(whole, min(PAUSE_LIMIT, round(pause / BLOCK_FRAMES)))

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
-from itertools import zip_longest
 from math import inf
 from typing import TypeAlias
 
 from fakes.call_record import CallRecord, TurnRecord
-from fakes.speech import Speaker, frames_of
+from fakes.speech import Speaker, SpeechMode, speaking
 from fakes.twilio.caller.foreign import foreign_speech
 from fakes.twilio.caller.listening import Listening
+from fakes.twilio.caller.microphone import Microphone
 from fakes.twilio.caller.party import Foresight, Step
 from fakes.twilio.caller.script import (
+    Around,
     AwaitGreeting,
     AwaitHangUp,
     Conversation,
@@ -26,7 +27,10 @@ from fakes.twilio.caller.script import (
     Pause,
     Press,
     Say,
+    Sound,
+    takes_time,
 )
+from fakes.twilio.caller.sounds import sound, sound_of_keys
 from voiceutils.errors import SettingError
 from voiceutils.mulaw import is_voiced
 
@@ -43,6 +47,7 @@ LONGEST_REPLY = 60.0  # seconds until a caller gives up waiting for silence
 # What is foreseen ends that much before it must, for the rounding of moments.
 _MARGIN = 0.001
 
+_SOUNDS_MADE = 8  # different coughs, each made once
 _new = tuple.__new__  # half the cost of calling the class of a named tuple
 _SILENT = Step()
 _Frames: TypeAlias = Generator[Step, None, None]
@@ -70,6 +75,7 @@ class Caller:
         drop_every: leave out every n-th frame of speech, as a bad line would.
         holding_time: seconds of talk after which the caller hangs up, whatever the
             script still holds; only a reply that is awaited is awaited to its begin.
+        speech: how the code is written and read.
     """
 
     def __init__(
@@ -80,7 +86,12 @@ class Caller:
         patience: float = PATIENCE,
         drop_every: int | None = None,
         holding_time: float | None = None,
+        speech: SpeechMode = "exact",
     ) -> None:
+        if speech != "exact" and drop_every:
+            raise SettingError(
+                "drop_every counts single frames, which speech 'robust' cannot tell"
+            )
         if not 0 <= call <= CALL_LIMIT:
             raise SettingError(f"caller number {call} does not fit: 0 to {CALL_LIMIT}")
         self.call = call
@@ -97,7 +108,14 @@ class Caller:
         self._in_turn = False  # speaking, or waiting for what is said to it
         self._spoken = 0  # frames of speech
         self._now = 0.0
-        self._listening = Listening()
+        mode = speaking(speech)
+        self._frames_of = mode.frames_of
+        self._listening = Listening(mode.reader())
+        self._microphone = Microphone(call, speech)
+        self._surrounded = False
+        # Robust speech is understood late, and where there is an echo, what is said
+        # depends on what is heard.
+        self._foresees = speech == "exact"
         self._frames = self._follow(conversation)
         # What is known of frames to come, whatever is heard until then.
         self._speech: Iterator[Step] | None = None
@@ -151,10 +169,14 @@ class Caller:
             self.completed = True
             return Step(hang_up="stop")
         try:
-            return next(self._frames, Step(hang_up="stop"))
+            step = next(self._frames, Step(hang_up="stop"))
         except _GaveUpError as error:
             self.cause = str(error)
             return Step(hang_up="stop")
+        if self._surrounded:
+            audio = self._microphone.frame(step.audio, heard)
+            step = step._replace(audio=audio)
+        return step
 
     @property
     def foresight(self) -> Foresight:
@@ -170,6 +192,8 @@ class Caller:
         Returns:
             The step of the frame at ``now``; None when it is to be decided by then.
         """
+        if not self._foresees:
+            return None
         if self._speech is not None:
             step = next(self._speech, None)
             if step is not None:
@@ -222,8 +246,9 @@ class Caller:
     # --- the script --------------------------------------------------------------
 
     def _follow(self, conversation: Conversation) -> _Frames:
-        for step, following in zip_longest(conversation, conversation[1:]):
-            yield from self._take(step, following)
+        for number, step in enumerate(conversation, 1):
+            rest = (step for step in conversation[number:] if takes_time(step))
+            yield from self._take(step, next(rest, None))
         if not self.completed:
             self.completed = True
             yield Step(hang_up="stop")
@@ -241,8 +266,15 @@ class Caller:
                 self._in_turn = True
                 yield from self._say(step, following)
                 self._in_turn = False
-                if step.reply:
+                if step.reply or step.listen:
                     yield from self._hear_out(following)
+            case Sound():
+                yield from self._make(step)
+                if step.barge_in_after is not None:
+                    yield from self._hear_out(following)
+            case Around():
+                self._microphone.place(step)
+                self._surrounded, self._foresees = True, False
             case Press(digits=digits):
                 for digit in digits:
                     yield Step(digits=digit)
@@ -302,7 +334,9 @@ class Caller:
 
     def _hear_out(self, following: ConversationStep | None) -> _Frames:
         """Listen to what is being said until its end, or until it is barged into."""
-        barge_in = following.barge_in_after if isinstance(following, Say) else None
+        barge_in = None
+        if isinstance(following, Say | Sound):
+            barge_in = following.barge_in_after
         until = self._now + LONGEST_REPLY
         self.doing, self.waits_since = "listening", None
         ends = self._foresight(until, following, self._listening.not_over_before)
@@ -315,7 +349,8 @@ class Caller:
             yield self._silence(ends)
 
     def _say(self, step: Say, following: ConversationStep | None) -> _Frames:
-        barging_in = step.barge_in_after is not None
+        # A murmur is not meant to stop the agent.
+        barging_in = step.barge_in_after is not None and not step.listen
         turn = self._listening.begin_turn(step.text, barging_in=barging_in)
         turn.awaited = step.reply
         self.doing, self.waits_since = "speaking", None
@@ -339,7 +374,7 @@ class Caller:
         self._speech = None
 
     def _steps_of(self, turn: TurnRecord) -> Iterator[Step]:
-        speech = frames_of(
+        speech = self._frames_of(
             turn.said, speaker=Speaker.CALLER, call=self.call, turn=turn.turn % 256
         )
         drop_every = self._drop_every
@@ -347,6 +382,14 @@ class Caller:
             self._spoken += 1
             lost = bool(drop_every) and self._spoken % (drop_every or 1) == 0
             yield _new(Step, (audio, lost, "", None))
+
+    def _make(self, step: Sound) -> _Frames:
+        if step.keys:
+            frames = sound_of_keys(step.keys)
+        else:
+            frames = sound(step.name, step.seconds, self.call % _SOUNDS_MADE)
+        for audio in frames:
+            yield _new(Step, (self._microphone.wordless(audio), False, "", None))
 
     def _await_reply(
         self, turn: TurnRecord, following: ConversationStep | None
@@ -363,7 +406,7 @@ class Caller:
 
 
 def _barges_in(step: ConversationStep | None) -> bool:
-    return isinstance(step, Say) and step.barge_in_after is not None
+    return isinstance(step, Say | Sound) and step.barge_in_after is not None
 
 
 def _never() -> float:

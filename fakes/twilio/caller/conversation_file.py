@@ -8,6 +8,9 @@ One file is one conversation::
       { await = "greeting" },
       { say = "I would like to book a table for two." },
       { say = ["No, wait.", "Sorry, for three."], barge_in_after = 0.6 },
+      { say = "Mm-hmm.", barge_in_after = 1.0, reply = false, listen = true },
+      { around = { noise = "babble", snr = 12, gain = -6, echo = -35, delay = 0.2 } },
+      { sound = "cough", barge_in_after = 0.5 },
       { press = "1234#" },
       { pause = 2.5 },
       { say = "Goodbye.", reply = false },
@@ -31,7 +34,14 @@ import msgspec
 from fakes.speech import Speaker, number_words, speak
 from fakes.toml_file import Mistake, read_toml, toml_text
 from fakes.twilio.caller.conversation_steps import read_step
-from fakes.twilio.caller.script import AwaitGreeting, AwaitHangUp, ConversationStep, Say
+from fakes.twilio.caller.script import (
+    AwaitGreeting,
+    AwaitHangUp,
+    ConversationStep,
+    Say,
+    Sound,
+    takes_time,
+)
 from voiceutils.errors import SettingError
 
 __all__ = [
@@ -78,7 +88,10 @@ class WrittenConversation(msgspec.Struct, frozen=True):
         """Whether the caller may interrupt the agent."""
         steps = (step for variants in self.steps for step in variants)
         return any(
-            isinstance(step, Say) and step.barge_in_after is not None for step in steps
+            isinstance(step, Say)
+            and step.barge_in_after is not None
+            and not step.listen
+            for step in steps
         )
 
 
@@ -201,11 +214,14 @@ def _check_order(
             key = "hang_up" if "hang_up" in told[index] else "await"
             raise Mistake(key, "nothing can follow the end of the call", index)
     for index, (step, *_) in enumerate(steps):
-        if not isinstance(step, Say) or step.barge_in_after is None:
+        if not isinstance(step, Say | Sound) or step.barge_in_after is None:
             continue
-        before = steps[index - 1][0] if index else None
-        hears = isinstance(before, AwaitGreeting) or (
-            isinstance(before, Say) and before.reply
+        told_before = (variants[0] for variants in reversed(steps[:index]))
+        before = next(filter(takes_time, told_before), None)
+        hears = (
+            isinstance(before, AwaitGreeting)
+            or (isinstance(before, Say) and (before.reply or before.listen))
+            or (isinstance(before, Sound) and before.barge_in_after is not None)
         )
         if not hears:
             text = "needs a step before it that hears the agent speak"

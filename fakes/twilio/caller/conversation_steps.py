@@ -7,6 +7,7 @@ from typing import Any, get_args
 
 from fakes.toml_file import Mistake
 from fakes.twilio.caller.script import (
+    Around,
     AwaitGreeting,
     AwaitHangUp,
     ConversationStep,
@@ -15,12 +16,21 @@ from fakes.twilio.caller.script import (
     Pause,
     Press,
     Say,
+    Sound,
 )
+from fakes.twilio.caller.sounds import NOISES, SOUNDS
 
 __all__ = ["read_step"]
 
 _LONGEST_TEXT = 500
 _LONGEST_WAIT = 600.0
+_LONGEST_SOUND = 60.0
+_LEVELS = {
+    "snr": (0.0, 60.0),
+    "gain": (-30.0, 30.0),
+    "echo": (-60.0, 0.0),
+    "delay": (0.0, 1.0),
+}
 _KEYPAD = frozenset("0123456789*#")
 _MOST_KEYS = 60
 
@@ -66,16 +76,81 @@ def _say(told: dict[str, Any], index: int) -> tuple[ConversationStep, ...]:
     reply = told.get("reply", True)
     if not isinstance(reply, bool):
         raise Mistake("reply", "is neither true nor false", index)
+    listen = told.get("listen", False)
+    if not isinstance(listen, bool):
+        raise Mistake("listen", "is neither true nor false", index)
+    if listen and reply:
+        raise Mistake(
+            "listen", "needs reply = false: a reply is heard out anyway", index
+        )
     after = _seconds(told, "barge_in_after", index)
-    return tuple(Say(text, barge_in_after=after, reply=reply) for text in texts)
+    return tuple(
+        Say(text, barge_in_after=after, reply=reply, listen=listen) for text in texts
+    )
 
 
-def _press(told: dict[str, Any], index: int) -> tuple[ConversationStep, ...]:
+def _sound(told: dict[str, Any], index: int) -> tuple[ConversationStep, ...]:
+    name = _one_of(told, "sound", (*SOUNDS, "keys"), index)
+    keys = ""
+    if name == "keys":
+        (step,) = _press({"press": told.get("keys", "")}, index, "keys")
+        assert isinstance(step, Press)
+        keys = step.digits
+    elif "keys" in told:
+        raise Mistake("keys", 'only sound = "keys" has them', index)
+    seconds = _seconds(told, "seconds", index)
+    if seconds is not None and not 0 < seconds <= _LONGEST_SOUND:
+        raise Mistake("seconds", f"is not above 0 and up to {_LONGEST_SOUND:g}", index)
+    return (Sound(name, seconds, keys, _seconds(told, "barge_in_after", index)),)
+
+
+def _around(told: dict[str, Any], index: int) -> tuple[ConversationStep, ...]:
+    place = told["around"]
+    if not isinstance(place, dict):
+        raise Mistake("around", "is no table, such as { noise = ... }", index)
+    for key in place:
+        if key not in ("noise", *_LEVELS):
+            known = ", ".join(("noise", *_LEVELS))
+            raise Mistake(key, f"unknown; known of around: {known}", index)
+    if "snr" in place and "noise" not in place:
+        raise Mistake("snr", "needs a noise", index)
+    if "delay" in place and "echo" not in place:
+        raise Mistake("delay", "needs an echo", index)
+    noise = _one_of(place, "noise", NOISES, index) if "noise" in place else ""
+    levels = {
+        key: _between(place, key, *limits, index)
+        for key, limits in _LEVELS.items()
+        if key in place
+    }
+    return (Around(noise, **levels),)
+
+
+def _one_of(told: dict[str, Any], key: str, known: tuple[str, ...], index: int) -> str:
+    value = told[key]
+    if not isinstance(value, str) or value not in known:
+        raise Mistake(key, f"is none of {', '.join(known)}", index)
+    return value
+
+
+def _between(
+    told: dict[str, Any], key: str, least: float, most: float, index: int
+) -> float:
+    value = told[key]
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise Mistake(key, "is no number", index)
+    if not least <= value <= most:
+        raise Mistake(key, f"{value:g} is not between {least:g} and {most:g}", index)
+    return float(value)
+
+
+def _press(
+    told: dict[str, Any], index: int, key: str = "press"
+) -> tuple[ConversationStep, ...]:
     keys = told["press"]
     if not isinstance(keys, str) or not keys or not set(keys) <= _KEYPAD:
-        raise Mistake("press", "is no text of the keys 0-9, * and #", index)
+        raise Mistake(key, "is no text of the keys 0-9, * and #", index)
     if len(keys) > _MOST_KEYS:
-        raise Mistake("press", f"more than {_MOST_KEYS} keys", index)
+        raise Mistake(key, f"more than {_MOST_KEYS} keys", index)
     return (Press(keys),)
 
 
@@ -95,18 +170,15 @@ def _hang_up(told: dict[str, Any], index: int) -> tuple[ConversationStep, ...]:
 def _seconds(told: dict[str, Any], key: str, index: int) -> float | None:
     if key not in told:
         return None
-    value = told[key]
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise Mistake(key, "is no number of seconds", index)
-    if not 0 <= value <= _LONGEST_WAIT:
-        raise Mistake(key, f"{value:g} is not between 0 and {_LONGEST_WAIT:g}", index)
-    return float(value)
+    return _between(told, key, 0, _LONGEST_WAIT, index)
 
 
 _Read = Callable[[dict[str, Any], int], tuple[ConversationStep, ...]]
 _ACTIONS: dict[str, tuple[_Read, tuple[str, ...]]] = {
     "await": (_await, ("within",)),
-    "say": (_say, ("barge_in_after", "reply")),
+    "say": (_say, ("barge_in_after", "reply", "listen")),
+    "sound": (_sound, ("seconds", "keys", "barge_in_after")),
+    "around": (_around, ()),
     "press": (_press, ()),
     "pause": (_pause, ()),
     "hang_up": (_hang_up, ()),

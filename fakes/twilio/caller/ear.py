@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from fakes.call_record import UtteranceHeard
-from fakes.speech import CodedFrame, FrameCode, FrameReader, PlainAudio, WordsHeard
+from fakes.speech import CodedFrame, FrameCode, PlainAudio, Reader, WordsHeard
 from voiceutils.mulaw import (
     FRAME_BYTES,
     FRAME_SECONDS,
@@ -129,15 +129,18 @@ class Utterance:
 class Ear:
     """Hears played frames in order.
 
+    Args:
+        reader: finds the code in the audio.
+
     Attributes:
         utterances: coded utterances in the order in which they were first heard.
         underruns: dry spells inside an utterance.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, reader: Reader) -> None:
         self.utterances: dict[Voice, Utterance] = {}
         self.underruns = 0
-        self._reader = FrameReader()
+        self._reader = reader
         self._recent = bytearray()  # the last bytes fed
         self._fed = 0
         self._starts: list[int] = []  # offsets and moments of the last ticks

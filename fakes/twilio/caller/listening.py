@@ -9,7 +9,7 @@ from collections.abc import Callable
 from math import inf
 
 from fakes.call_record import TurnRecord
-from fakes.speech import GREETING, sentences
+from fakes.speech import GREETING, Reader, sentences
 from fakes.twilio.caller.ear import Ear, Sound, Voice
 from fakes.twilio.caller.script import expected_reply, plain_words
 from voiceutils.mulaw import FRAME_SECONDS, SAMPLE_RATE
@@ -23,6 +23,9 @@ QUIET_AFTER_WHOLE = 0.2  # enough when all expected words were heard to their en
 class Listening:
     """Attributes each sound to the turn that it answers.
 
+    Args:
+        reader: finds the code in the audio.
+
     Attributes:
         ear: the utterances heard.
         turns: what was said so far, and what came back; the greeting belongs to none.
@@ -31,8 +34,8 @@ class Listening:
         arrived: tells when what plays now, or so many bytes before, had come.
     """
 
-    def __init__(self) -> None:
-        self.ear = Ear()
+    def __init__(self, reader: Reader) -> None:
+        self.ear = Ear(reader)
         self.turns: list[TurnRecord] = []
         self.greeting_at: float | None = None
         self.reply_heard = 0.0

@@ -12,6 +12,7 @@ import msgspec
 from fakes.speech import CALLER_UTTERANCES, number_words, numbers_in, reply_to
 
 __all__ = [
+    "Around",
     "AwaitGreeting",
     "AwaitHangUp",
     "Conversation",
@@ -21,9 +22,11 @@ __all__ = [
     "Pause",
     "Press",
     "Say",
+    "Sound",
     "conversation",
     "expected_reply",
     "plain_words",
+    "takes_time",
 ]
 
 HangUpHow: TypeAlias = Literal["stop", "close", "reset", "half_open"]
@@ -51,11 +54,49 @@ class Say(_Step, frozen=True, tag="say"):
         barge_in_after: begin when the reply before has been heard for that many
             seconds, instead of when it has ended.
         reply: whether a reply is awaited at all.
+        listen: whether the agent is heard out where no reply is awaited: a murmur in
+            the middle of a reply, which means "go on".
     """
 
     text: str
     barge_in_after: float | None = None
     reply: bool = True
+    listen: bool = False
+
+
+class Sound(_Step, frozen=True, tag="sound"):
+    """Make a sound that is no speech; nobody need answer it.
+
+    Attributes:
+        name: one of ``fakes.twilio.caller.sounds.SOUNDS``, or ``keys``.
+        seconds: how long; None: as such sounds last.
+        keys: whose tones they are, in the audio; no key is reported.
+        barge_in_after: begin when the reply before has been heard for that many
+            seconds, and go on listening to it.
+    """
+
+    name: str
+    seconds: float | None = None
+    keys: str = ""
+    barge_in_after: float | None = None
+
+
+class Around(_Step, frozen=True, tag="around"):
+    """Where the caller is, from here on; takes no time. Levels are in dB.
+
+    Attributes:
+        noise: one of ``fakes.twilio.caller.sounds.NOISES``; empty for a quiet place.
+        snr: how far the noise lies below the speech, as it is sent.
+        gain: how much louder than usual the caller is; above 12 or so it clips.
+        echo: how loud what is heard comes back, relative to it; None: not at all.
+        delay: seconds after which it does; whole frames.
+    """
+
+    noise: str = ""
+    snr: float = 15.0
+    gain: float = 0.0
+    echo: float | None = None
+    delay: float = 0.16
 
 
 class Press(_Step, frozen=True, tag="press"):
@@ -86,8 +127,15 @@ class HangUp(_Step, frozen=True, tag="hang_up"):
     how: HangUpHow = "stop"
 
 
-ConversationStep: TypeAlias = AwaitGreeting | Say | Press | Pause | AwaitHangUp | HangUp
+ConversationStep: TypeAlias = (
+    AwaitGreeting | Say | Sound | Around | Press | Pause | AwaitHangUp | HangUp
+)
 Conversation: TypeAlias = Sequence[ConversationStep]
+
+
+def takes_time(step: ConversationStep) -> bool:
+    """Tell whether anything is done in a step; else the one before leads on."""
+    return not isinstance(step, Around)
 
 
 def conversation(

@@ -160,14 +160,8 @@ def _resampled(samples: Sequence[int], rate: int) -> Sequence[int]:
     return resampled
 
 
-@lru_cache(maxsize=1)
-def _code_of() -> bytes:
-    """Return the mu-law code of each 16-bit sample."""
-    return mulaw.encode(list(range(-32768, 32768)))
-
-
 def _encode(samples: Sequence[int]) -> bytes:
-    codes = _code_of()
+    codes = mulaw.codes()
     return bytes([codes[sample + 32768] for sample in samples])
 
 
