@@ -76,7 +76,11 @@ class Records:
 
         Raises:
             Unsupported: a fault was set and the agent cannot be told apart from others.
+            AloneWanted: this asks for requests to the model, of which callers who say
+                the same have the same.
         """
+        if self._unknown and not self._is_second and surface in (None, "chat"):
+            raise AloneWanted
         found = await (self._by_audio() if self._unknown else self._by_group())
         found.sort(key=lambda attempt: attempt.at)
         if not found and self._faulty:

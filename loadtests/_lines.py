@@ -211,6 +211,7 @@ class Numbers(msgspec.Struct, frozen=True):
         conversations: what callers do; empty for the usual conversation.
         workers: who shares the arrivals, in this order; empty for one process.
         run_seconds: how long the run takes; Locust does not tell its workers.
+        connect: where the agent's public name leads, if it was given one.
     """
 
     agent: str
@@ -219,6 +220,7 @@ class Numbers(msgspec.Struct, frozen=True):
     conversations: tuple[WrittenConversation, ...] = ()
     workers: tuple[str, ...] = ()
     run_seconds: float = 3600.0
+    connect: dict[str, str] = {}
 
 
 class Settled(NamedTuple):

@@ -121,7 +121,7 @@ class Operator:
             self.numbers.agent,
             on_record=self._finished,
             drop_every=self.options.drop_every,
-            connect=self.options.connect,
+            connect={**self.options.connect, **self.numbers.connect},
             authority=self.options.authority,
             seed=self.options.call_seed,
             recordings=self.evidence.folder if self.evidence else None,

@@ -51,6 +51,7 @@ class Terms:
         losses: what is missing of each worker that was lost, in words.
         calls_barge_in: whether the conversation holds a barge-in.
         whole_calls: whether calls must have come to their end to be judged by.
+        elsewhere: hosts that the agent called and should not have.
     """
 
     budgets: Sequence[Budget]
@@ -59,6 +60,7 @@ class Terms:
     losses: Sequence[str] = ()
     calls_barge_in: bool = True
     whole_calls: bool = True
+    elsewhere: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,7 @@ def judge_run(tally: Tally, terms: Terms) -> Judged:
     late = _late(tally)
     reasons = [*late, *_blocked(tally), *_calls(tally, terms), *_audio(tally)]
     reasons += _backoff(tally)
+    reasons += [f"the agent also calls {host}" for host in terms.elsewhere]
     ended = ("completed", "failed") if terms.whole_calls else ("placed",)
     measured = any(tally.counts[name] for name in ended)
     if measured:
