@@ -14,6 +14,7 @@ import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Self
+from urllib.parse import urlsplit, urlunsplit
 
 import httpx
 import msgspec
@@ -252,10 +253,14 @@ class Line(Records):
         """Return the media socket; a webhook is asked for it."""
         if self.agent.startswith("ws"):
             return self.agent
-        order = await self.twiml()
-        if not order.url.startswith("ws://"):
-            raise Unsupported(f"tapping {order.url} needs an address with ws://")
-        return order.url
+        url = urlsplit((await self.twiml()).url)
+        host = url.hostname or ""
+        if host in self._reach.via and not self._reach.authority:
+            place = self._reach.via[host]  # a plain port
+            return urlunsplit(url._replace(scheme="ws", netloc=place))
+        if url.scheme != "ws":
+            raise Unsupported(f"tapping {url.geturl()} needs an address with ws://")
+        return url.geturl()
 
     async def check_alive(self) -> None:
         """Place another call, after the trouble, and ask for a plain answer."""

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import shlex
 import shutil
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from fakes.addresses import USUAL_PORTS, Addresses, Ports
 from fakes.backoff_policy import Policy, declared_policy
 from fakes.delays import typical
-from fakes.processes import running_world
+from fakes.processes import running_world, visits_at
+from fakes.stand_in.visits import Visit
 from fakes.twilio.caller.script import HangUp, Pause
 from fakes.world import AgentProcess, ModelSettings, WorldProcess
 from loadtests._addresses import ECHO
 from loadtests._ledger import Ledger
 from loadtests._lines import Lines, Numbers
 from loadtests._options import LoadOptions
-from voiceutils.errors import SettingError
+from voiceutils.errors import SettingError, VoiceError
 
 __all__ = ["Exchange"]
 
@@ -32,12 +35,18 @@ PROBE_DEADLINE = 15.0
 
 @dataclass
 class Exchange:
-    """The fakes and the agent of one run; the engine is elsewhere, in each worker."""
+    """The fakes and the agent of one run; the engine is elsewhere, in each worker.
+
+    Attributes:
+        visits: who came to the providers' own hosts, or called others, and was not
+            served; known once it is closed.
+    """
 
     options: LoadOptions
     _world: WorldProcess | None = None
     _agent: AgentProcess | None = None
     numbers: Numbers | None = None
+    visits: list[Visit] = field(default_factory=list)
 
     def open(self) -> Numbers:
         """Start what the options ask for and place a probe call.
@@ -48,10 +57,11 @@ class Exchange:
         """
         try:
             url, control = self._open()
-            self._probe(url)
+            detours = self._agent.detours if self._agent else {}
+            self._probe(url, detours)
             policy = self.options.backoff or self._declared_policy()
             mix = self.options.traffic.mix.written
-            self.numbers = Numbers(url, control, policy, mix)
+            self.numbers = Numbers(url, control, policy, mix, connect=detours)
             if self.options.fault_share:
                 ledger = Ledger(self.numbers.control)
                 ledger.refuse_some(self.options.fault_share, self.options.call_seed)
@@ -72,7 +82,12 @@ class Exchange:
             raise SettingError(f"--agent-command {command}: there is no such program")
         if options.agent == ECHO:
             command = [sys.executable, "-m", "fakes.echo", "--json", "--port=0"]
-        agent = self._agent = AgentProcess(addresses, command or None)
+        agent = self._agent = AgentProcess(
+            addresses,
+            command or None,
+            stand_in=options.stand_in is not None,
+            let_through=options.let_through,
+        )
         return agent.start(), addresses.control
 
     def _fakes(self) -> Addresses:
@@ -106,13 +121,14 @@ class Exchange:
                 f"--speech={options.speech}",
                 *([f"--model-replies={replies}"] if replies else []),
             ],
+            stand_in=options.stand_in,
         )
         return self._world.start()
 
-    def _probe(self, agent: str) -> None:
+    def _probe(self, agent: str, public: Mapping[str, str]) -> None:
         """Place one call that says nothing, so that a wrong address fails at once."""
-        detours, authority = self.options.connect, self.options.authority
-        speech = self.options.speech
+        detours = {**self.options.connect, **public}
+        authority, speech = self.options.authority, self.options.speech
         with Lines(agent, connect=detours, authority=authority, speech=speech) as lines:
             record = lines.place(
                 PROBE_CALL, (Pause(0.2), HangUp()), deadline=PROBE_DEADLINE
@@ -161,6 +177,9 @@ class Exchange:
         """End the children that this exchange started; harmless when repeated."""
         agent, self._agent = self._agent, None
         world, self._world = self._world, None
+        if world is not None and world.poll() is None:
+            with contextlib.suppress(VoiceError):  # nothing more can be known then
+                self.visits += visits_at(world.addresses)
         for child in (agent, world):
             if child is not None:
                 child.stop()

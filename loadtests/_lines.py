@@ -224,6 +224,7 @@ class Numbers(msgspec.Struct, frozen=True):
         workers: who shares the arrivals, in this order; empty for one process.
         run_seconds: how long the run takes; Locust does not tell its workers.
         fakes_ahead: seconds by which their clock is ahead of this process's.
+        connect: where the agent's public name leads, if it was given one.
     """
 
     agent: str
@@ -233,6 +234,7 @@ class Numbers(msgspec.Struct, frozen=True):
     workers: tuple[str, ...] = ()
     run_seconds: float = 3600.0
     fakes_ahead: float = 0.0
+    connect: dict[str, str] = {}
 
 
 class Settled(NamedTuple):

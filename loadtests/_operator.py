@@ -129,7 +129,7 @@ class Operator:
             on_record=self._finished,
             drop_every=self.options.drop_every,
             speech=self.options.speech,
-            connect=self.options.connect,
+            connect={**self.options.connect, **self.numbers.connect},
             authority=self.options.authority,
             seed=self.options.call_seed,
             recordings=self.evidence.folder if self.evidence else None,

@@ -10,6 +10,7 @@ from typing import Any, Protocol, get_args
 from fakes.backoff_policy import Policy, parse_policy
 from fakes.llm.rules_file import read_replies
 from fakes.speech import SpeechMode, speaking
+from fakes.stand_in.hosts import read_hosts
 from fakes.twilio.web.detours import read_detours
 from fakes.twilio.web.trust import trusting
 from loadtests._addresses import ECHO, check_agent, check_fakes
@@ -23,6 +24,7 @@ __all__ = ["COMMAND_LINE_ONLY", "LoadOptions", "add_options", "read_options"]
 
 COMMAND_LINE_ONLY = (
     *("agent", "agent_command", "allow_remote", "connect", "authority"),
+    *("stand_in", "stand_in_for", "let_through", "only_declared_hosts"),
     *("deepgram_port", "model_port", "conversations", "list_conversations"),
     *("model_replies", "fakes"),
     *("find_capacity", "max_calls", "step_time", "need_calls", "curve"),
@@ -39,12 +41,18 @@ class Parser(Protocol):
         """As argparse has it."""
 
 
+FAULT_SHARE = 0.2
+
+
 @dataclass(frozen=True, slots=True)
 class LoadOptions:
     """The options, read and found sound; see `add_options` for what each one does."""
 
     agent: str
     agent_command: str
+    stand_in: tuple[str, ...] | None
+    let_through: tuple[int, ...]
+    only_declared_hosts: bool
     connect: dict[str, str]
     authority: str
     turns: int
@@ -90,6 +98,33 @@ def add_options(parser: Parser) -> None:
         default="",
         metavar="CMD",
         help="command that starts the agent; fills in {port}, {deepgram} and {model}",
+    )
+    add(
+        "--stand-in",
+        action="store_true",
+        help="with --agent-command: the agent finds its providers' own hosts, which "
+        "are the fakes, and no others; what else it calls is listed",
+    )
+    add(
+        "--stand-in-for",
+        action="append",
+        default=[],
+        metavar="HOST=FAKE",
+        help="answer for a further host, as deepgram, model or twilio",
+    )
+    add(
+        "--let-through",
+        action="append",
+        default=[],
+        type=int,
+        metavar="PORT",
+        help="a port of this machine that such an agent needs",
+    )
+    add(
+        "--only-declared-hosts",
+        action="store_true",
+        help="miss the verdict when such an agent calls a host that nobody stands in "
+        "for",
     )
     add(
         "--allow-remote",
@@ -147,8 +182,8 @@ def add_options(parser: Parser) -> None:
     add(
         "--fault-share",
         type=float,
-        default=0.2,
-        help="share of calls refused twice at Deepgram's door (0 to 1)",
+        help="share of calls refused twice at Deepgram's door (0 to 1); default "
+        f"{FAULT_SHARE:g}, with --stand-in 0, since such an agent names no call",
     )
     add(
         "--backoff",
@@ -223,6 +258,10 @@ def read_options(namespace: Namespace, budgets: Sequence[Budget]) -> LoadOptions
     command = (namespace.agent_command or "").strip()
     if agent and command:
         raise SettingError("--agent and --agent-command exclude each other")
+    if namespace.stand_in and not command:
+        raise SettingError("--stand-in needs --agent-command: it starts the agent")
+    further = tuple(namespace.stand_in_for or ())
+    read_hosts(further)
     allow_remote = bool(namespace.allow_remote)
     detours = read_detours(namespace.connect or (), allow_remote=allow_remote)
     if namespace.authority:
@@ -235,7 +274,11 @@ def read_options(namespace: Namespace, budgets: Sequence[Budget]) -> LoadOptions
         check_fakes(namespace.fakes, agent, allow_remote=allow_remote)
     within("--turns", namespace.turns, 1, 200)
     within("--model-delay", namespace.model_delay, 0, 60)
-    within("--fault-share", namespace.fault_share, 0, 1)
+    share = namespace.fault_share
+    if share in (None, ""):  # the web page sends what had no value as text
+        share = 0.0 if namespace.stand_in else FAULT_SHARE
+    share = float(share)
+    within("--fault-share", share, 0, 1)
     within("--max-failed", namespace.max_failed, 0, 100)
     within("--give-up-after", namespace.give_up_after, 1, 1_000_000)
     within("--deepgram-port", namespace.deepgram_port, 0, 65535)
@@ -258,6 +301,9 @@ def read_options(namespace: Namespace, budgets: Sequence[Budget]) -> LoadOptions
     return LoadOptions(
         agent=agent,
         agent_command=command,
+        stand_in=further if namespace.stand_in else None,
+        let_through=tuple(namespace.let_through or ()),
+        only_declared_hosts=bool(namespace.only_declared_hosts),
         connect=detours,
         authority=namespace.authority or "",
         turns=namespace.turns,
@@ -266,7 +312,7 @@ def read_options(namespace: Namespace, budgets: Sequence[Budget]) -> LoadOptions
         fakes=namespace.fakes or "",
         drop_every=namespace.drop_every or None,
         speech=speech,
-        fault_share=namespace.fault_share,
+        fault_share=share,
         backoff=parse_policy(policy) if policy else None,
         max_failed=namespace.max_failed / 100,
         call_seed=namespace.call_seed,

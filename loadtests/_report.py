@@ -6,11 +6,13 @@ import json
 import logging
 import os
 from argparse import Namespace
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
 from fakes.backoff_policy import Policy
 from fakes.engine.commands import LinesNow
+from fakes.stand_in.visits import Visit, What, account_of
 from loadtests._capacity import CapacityStep, step_of
 from loadtests._curve import draw_curve, render_steps
 from loadtests._evidence import Evidence
@@ -31,9 +33,13 @@ log = logging.getLogger("busyhour")
 
 
 def judge_board(
-    board: Switchboard, options: LoadOptions, policy: Policy | None
+    board: Switchboard,
+    options: LoadOptions,
+    policy: Policy | None,
+    visits: Sequence[Visit] = (),
 ) -> Judged:
     """The verdict as it stands; a worker counts as lost only when the run is over."""
+    elsewhere = [visit.host for visit in visits if visit.what is What.ELSEWHERE]
     terms = Terms(
         options.budgets,
         options.max_failed,
@@ -42,6 +48,7 @@ def judge_board(
         calls_barge_in=_barges_in(board, options),
         whole_calls=not options.traffic.find_capacity,
         policy=policy,
+        elsewhere=elsewhere if options.only_declared_hosts else (),
     )
     return judge_run(board.whole, terms)
 
@@ -91,7 +98,9 @@ class Report:
         subject = self._subject
         if subject.hunt is not None:
             return subject.hunt.judged()
-        return judge_board(subject.board or _no_run(), subject.options, self._policy)
+        visits = subject.exchange.visits if subject.exchange else ()
+        board = subject.board or _no_run()
+        return judge_board(board, subject.options, self._policy, visits)
 
     def is_over(self) -> bool:
         """Whether the run has ended by itself."""
@@ -126,6 +135,7 @@ class Report:
             offered=options.traffic.erlangs or 0.0,
             phones=subject.parsed.num_users or 0,
             steps=render_steps(subject.hunt.search) if subject.hunt else "",
+            visits=account_of(subject.exchange.visits),
         )
         return render_table(board.whole, self.judged(), headline)
 

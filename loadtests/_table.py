@@ -47,6 +47,7 @@ class Headline:
         phones: how many there were; 0 when not known.
         steps: the steps of a search for the capacity, as a table of their own; the
             figures are then those of its last step.
+        visits: lines about who came to the providers' hosts and was not served.
     """
 
     agent: str
@@ -60,6 +61,7 @@ class Headline:
     offered: float = 0.0
     phones: int = 0
     steps: str = ""
+    visits: Sequence[str] = ()
 
 
 def render_table(tally: Tally, judged: Judged, headline: Headline) -> str:
@@ -77,6 +79,7 @@ def render_table(tally: Tally, judged: Judged, headline: Headline) -> str:
         *_backoff(tally, headline),
         *_generator(tally),
         *_item("cost", cost_texts(tally)),
+        *_item("hosts", headline.visits),
         "",
         *([headline.steps, ""] if headline.steps else []),
         *_item("so far" if headline.running else "verdict", [_word(judged)]),

@@ -53,6 +53,7 @@ class Terms:
         calls_barge_in: whether the conversation holds a barge-in.
         whole_calls: whether calls must have come to their end to be judged by.
         policy: what the agent declares of its retries; None for the general bounds.
+        elsewhere: hosts that the agent called and should not have.
     """
 
     budgets: Sequence[Budget]
@@ -62,6 +63,7 @@ class Terms:
     calls_barge_in: bool = True
     whole_calls: bool = True
     policy: Policy | None = None
+    elsewhere: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,7 @@ def judge_run(tally: Tally, terms: Terms) -> Judged:
     late = _late(tally)
     reasons = [*late, *_blocked(tally), *_calls(tally, terms), *_audio(tally)]
     reasons += _backoff(tally, terms.policy)
+    reasons += [f"the agent also calls {host}" for host in terms.elsewhere]
     ended = ("completed", "failed") if terms.whole_calls else ("placed",)
     measured = any(tally.counts[name] for name in ended)
     if measured:
