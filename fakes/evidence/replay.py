@@ -10,7 +10,9 @@ import math
 
 from fakes.call_record import CallRecord, TurnRecord
 from fakes.evidence.trace import CallKept
+from fakes.twilio.caller.conversation_steps import LEVELS, LONGEST_SOUND
 from fakes.twilio.caller.script import (
+    Around,
     AwaitGreeting,
     AwaitHangUp,
     ConversationStep,
@@ -18,7 +20,9 @@ from fakes.twilio.caller.script import (
     Pause,
     Press,
     Say,
+    Sound,
 )
+from fakes.twilio.caller.sounds import NOISES, SOUNDS
 from fakes.twilio.phone import CallOrder, PhoneCall
 from voiceutils.errors import SettingError
 
@@ -87,6 +91,17 @@ def _check(step: ConversationStep) -> float:
             if not 0 < len(text) <= LONGEST_TEXT or not text.isprintable():
                 raise SettingError(f"no text that a caller says: {text[:40]!r}")
             return _TURN + _bounded(after)
+        case Sound(name=name, seconds=seconds, keys=keys, barge_in_after=after):
+            if name not in (*SOUNDS, "keys") or not 0 < (seconds or 1) <= LONGEST_SOUND:
+                raise SettingError(f"no sound that a caller makes: {step!r:.100}")
+            return LONGEST_SOUND + _check(Press(keys)) + _bounded(after)
+        case Around(noise=noise):
+            if noise not in ("", *NOISES) or not all(
+                low <= (getattr(step, name) or 0.0) <= high
+                for name, (low, high) in LEVELS.items()
+            ):
+                raise SettingError(f"no place where a caller is: {step!r:.100}")
+            return 0.0
         case Press(digits=digits):
             if len(digits) > MOST_KEYS or set(digits) - set("0123456789*#"):
                 raise SettingError(f"no keys of a telephone: {digits[:40]!r}")

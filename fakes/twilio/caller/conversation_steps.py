@@ -20,17 +20,21 @@ from fakes.twilio.caller.script import (
 )
 from fakes.twilio.caller.sounds import NOISES, SOUNDS
 
-__all__ = ["read_step"]
+__all__ = ["LEVELS", "LONGEST_SOUND", "read_step"]
 
 _LONGEST_TEXT = 500
 _LONGEST_WAIT = 600.0
-_LONGEST_SOUND = 60.0
-_LEVELS = {
+LONGEST_SOUND = 60.0
+"""Seconds."""
+
+LEVELS = {
     "snr": (0.0, 60.0),
     "gain": (-30.0, 30.0),
     "echo": (-60.0, 0.0),
     "delay": (0.0, 1.0),
 }
+"""Least and most of each level around a caller; decibels, and seconds of delay."""
+
 _KEYPAD = frozenset("0123456789*#")
 _MOST_KEYS = 60
 
@@ -99,8 +103,8 @@ def _sound(told: dict[str, Any], index: int) -> tuple[ConversationStep, ...]:
     elif "keys" in told:
         raise Mistake("keys", 'only sound = "keys" has them', index)
     seconds = _seconds(told, "seconds", index)
-    if seconds is not None and not 0 < seconds <= _LONGEST_SOUND:
-        raise Mistake("seconds", f"is not above 0 and up to {_LONGEST_SOUND:g}", index)
+    if seconds is not None and not 0 < seconds <= LONGEST_SOUND:
+        raise Mistake("seconds", f"is not above 0 and up to {LONGEST_SOUND:g}", index)
     return (Sound(name, seconds, keys, _seconds(told, "barge_in_after", index)),)
 
 
@@ -109,8 +113,8 @@ def _around(told: dict[str, Any], index: int) -> tuple[ConversationStep, ...]:
     if not isinstance(place, dict):
         raise Mistake("around", "is no table, such as { noise = ... }", index)
     for key in place:
-        if key not in ("noise", *_LEVELS):
-            known = ", ".join(("noise", *_LEVELS))
+        if key not in ("noise", *LEVELS):
+            known = ", ".join(("noise", *LEVELS))
             raise Mistake(key, f"unknown; known of around: {known}", index)
     if "snr" in place and "noise" not in place:
         raise Mistake("snr", "needs a noise", index)
@@ -119,7 +123,7 @@ def _around(told: dict[str, Any], index: int) -> tuple[ConversationStep, ...]:
     noise = _one_of(place, "noise", NOISES, index) if "noise" in place else ""
     levels = {
         key: _between(place, key, *limits, index)
-        for key, limits in _LEVELS.items()
+        for key, limits in LEVELS.items()
         if key in place
     }
     return (Around(noise, **levels),)
