@@ -15,12 +15,14 @@ from fakes.evidence.__main__ import main
 from fakes.evidence.replay import LONGEST_CALL, beside, order_of
 from fakes.evidence.trace import CallKept, append, read_trace
 from fakes.twilio.caller.script import (
+    Around,
     AwaitGreeting,
     ConversationStep,
     HangUp,
     Pause,
     Press,
     Say,
+    Sound,
     conversation,
 )
 from voiceutils.errors import SettingError
@@ -56,6 +58,12 @@ def test_the_same_caller_says_the_same(call: int, turns: int, seed: int) -> None
         [Press("123;rm")],
         [Press("1" * 61)],
         [AwaitGreeting(within=float("inf"))],
+        [Sound("thunder")],
+        [Sound("cough", seconds=61.0)],
+        [Sound("keys", keys="x")],
+        [Around(noise="war")],
+        [Around(gain=31.0)],
+        [Around(echo=float("nan"))],
         [Pause(0.1)] * 201,
     ],
 )
