@@ -25,8 +25,8 @@ from voiceutils.wire import encode, twilio
 FRAMES = 100
 # Functions of our own that one frame of 20 ms goes through.
 TICK_CALLS = 10  # from the timer to the text for the agent
-REPLY_CALLS = 5  # from the agent's text to the loudspeaker's queue
-FORESEEN_CALLS = 12  # from the turn to the caller's having lived through it
+REPLY_CALLS = 4  # from the agent's text to the loudspeaker's queue
+FORESEEN_CALLS = 9  # from the turn to the caller's having lived through it
 PLAYOUT_CALLS = {0: 1, 1: 1, FRAMES: 2}  # by the frames of the payload that plays
 READ_CALLS = 2
 HEAR_CALLS = 2

@@ -62,6 +62,24 @@ class Listening:
         if self._old_sounds:
             self._note_silence(now)
 
+    def hear_known(self, audio: bytes, now: float) -> bool:
+        """Take a frame as :meth:`hear` does, if nothing is to be learnt from it.
+
+        Returns:
+            Whether it was taken.
+        """
+        if self._old_sounds:
+            return False
+        known = self.ear.hear_known(audio, now, self._known)
+        if known is None:
+            return False
+        self._now = now
+        if known:
+            self._last_sound = now
+            if not self._known_old:
+                self.reply_heard += FRAME_SECONDS
+        return True
+
     def begin_turn(self, said: str, *, barging_in: bool) -> TurnRecord:
         """Return the record of a turn that begins now.
 

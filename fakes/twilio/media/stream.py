@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from fakes.call_record import Finding
-from fakes.twilio.caller.party import Party, Step, foresight_of
+from fakes.twilio.caller.party import Heard, Party, Step, foresight_of, live
 from fakes.twilio.caller.script import HangUpHow
 from fakes.twilio.media.agent_messages import AgentMessages, audio_of
 from fakes.twilio.media.playout import Playout
@@ -214,18 +214,23 @@ class MediaStream:
         """Read what has arrived, and live through the frames that were foreseen."""
         later, self._later = self._later, []
         arrivals, self._arrivals = iter(self._arrivals), []
-        take, play, party = self._playout.take, self._play, self._party
+        take, play = self._playout.take, self._play
+        heard: list[Heard] = []
+        base64 = audio = None
         for entry in later:
             if isinstance(entry, float):
-                party.frame(play(entry), entry)
-            else:
-                arrived = next(arrivals)
-                audio = audio_of(entry)
-                if audio is None:
-                    message = self._heard.begin + entry + self._heard.end
-                    self._obey(message.decode(), arrived)
-                elif not take(audio):
-                    self._queue(audio, arrived)
+                heard.append((play(entry), entry))
+                continue
+            arrived = next(arrivals)
+            if entry != base64:  # silence is the same each time
+                base64, audio = entry, audio_of(entry)
+            if audio is None:
+                message = self._heard.begin + entry + self._heard.end
+                self._obey(message.decode(), arrived)
+            elif not take(audio):
+                self._queue(audio, arrived)
+        if heard:
+            live(self._party, heard)
         if len(self._late) >= _MOST_LATE:
             self._lateness.record_all(self._late)
             self._late.clear()
