@@ -26,6 +26,9 @@ class Reader(Protocol):
     def holds_back(self) -> bool:
         """Whether bytes wait that may still be part of coded speech."""
 
+    def go_on(self, audio: bytes) -> bool:
+        """Read a frame if it continues the one before, and tell whether it did."""
+
     def next_frame(self, audio: bytes) -> CodedFrame | None:
         """Read a coded frame that came alone, where that is cheaper."""
 

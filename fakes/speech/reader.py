@@ -84,6 +84,25 @@ class FrameReader:
         self._offset = offset + FRAME_BYTES
         return _new(CodedFrame, (offset, code))
 
+    def go_on(self, audio: bytes) -> bool:
+        """Read a frame if it continues the one before, and tell whether it did.
+
+        It is what :meth:`next_frame` tells by ``continued``, without saying more.
+        """
+        code = self._code
+        if self._held or code is None or len(audio) != FRAME_BYTES:
+            return False
+        low = int.from_bytes(audio, "big") & LOW_BITS
+        if low != self._awaited:
+            return False
+        a, b, c, frame, frames, f, g, h, i, j = code
+        frame += 1
+        self._code = _new(FrameCode, (a, b, c, frame, frames, f, g, h, i, j))
+        follows = frame + 1 < frames
+        self._awaited = low ^ _STEPS[frame ^ frame + 1] if follows else -1
+        self._offset += FRAME_BYTES
+        return True
+
     def skip_silence(self) -> int | None:
         """Pass over one frame of pure silence; returns its offset.
 

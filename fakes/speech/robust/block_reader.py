@@ -63,6 +63,10 @@ class BlockReader:
         """Whether bytes wait that may still be part of a block."""
         return bool(self._audio)
 
+    def go_on(self, audio: bytes) -> bool:
+        """Read nothing: no frame is a block; see :meth:`feed`."""
+        return False
+
     def next_frame(self, audio: bytes) -> CodedFrame | None:
         """Read nothing: no frame is a block; see :meth:`feed`."""
         return None

@@ -7,7 +7,7 @@ deadline, and the cause of a failed call names what did not come.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from math import inf
 from typing import TypeAlias
 
@@ -16,7 +16,7 @@ from fakes.speech import Speaker, SpeechMode, speaking
 from fakes.twilio.caller.foreign import foreign_speech
 from fakes.twilio.caller.listening import Listening
 from fakes.twilio.caller.microphone import Microphone
-from fakes.twilio.caller.party import Foresight, Step
+from fakes.twilio.caller.party import Foresight, Heard, Step
 from fakes.twilio.caller.script import (
     Around,
     AwaitGreeting,
@@ -107,6 +107,7 @@ class Caller:
         self._leaves_at: float | None = None
         self._in_turn = False  # speaking, or waiting for what is said to it
         self._spoken = 0  # frames of speech
+        self._said = 0  # of them in this turn, so far
         self._now = 0.0
         mode = speaking(speech)
         self._frames_of = mode.frames_of
@@ -123,12 +124,14 @@ class Caller:
         self._silence_ends: Callable[[], float] | None = None
         self._silent_before: float | None = None  # None: not computed yet
 
-    def listen_for_arrivals(self, arrived: Callable[[int], float | None]) -> None:
+    def listen_for_arrivals(
+        self, arrived: Callable[[float, int], float | None]
+    ) -> None:
         """Note when replies had come to the phone, not only when they sound.
 
         Args:
-            arrived: tells it of what plays now; or, given bytes, of what played so
-                long before.
+            arrived: tells it of what plays in the frame of a moment; or, given bytes,
+                of what played so long before.
         """
         self._listening.arrived = arrived
 
@@ -233,6 +236,28 @@ class Caller:
     def _no_time_for_a_turn(self) -> bool:
         leaves_at = self._leaves_at
         return leaves_at is not None and self._now + TURN_TIME > leaves_at
+
+    def live(self, heard: Sequence[Heard]) -> None:
+        """Live through frames that were foreseen, as by :meth:`frame` for each.
+
+        As long as nothing new is heard, the script is where it was.
+        """
+        listening, ahead = self._listening, self._ahead
+        speaking = self._speech is not None
+        said: list[tuple[Step, float]] = []
+        for audio, now in heard:
+            if listening.hear_known(audio, now):
+                self._now = now
+                if speaking:
+                    said.append((ahead.popleft(), now))
+            else:
+                if said:
+                    self._note_said(said)
+                    said = []
+                self.frame(audio, now)
+        if said:
+            self._note_said(said)
+        self._silent_before = None
 
     def _foresee_silence(self) -> float:
         """Return the moment before which nothing is said or done."""
@@ -361,17 +386,26 @@ class Caller:
 
     def _speak(self, turn: TurnRecord) -> _Frames:
         speech = self._speech = self._steps_of(turn)
-        number = 0
+        self._said = 0
         while step := self._ahead.popleft() if self._ahead else next(speech, None):
-            if step.lost:
-                self.frames_dropped.append((turn.turn, number))
-            elif is_voiced(step.audio or b""):
-                if turn.spoke_from is None:
-                    turn.spoke_from = self._now
-                turn.spoke_until = self._now
-            number += 1
+            self._note_said(((step, self._now),))
             yield step
         self._speech = None
+
+    def _note_said(self, said: Sequence[tuple[Step, float]]) -> None:
+        """Note the steps of the speech that were taken, and when."""
+        turn = self.turns[-1]
+        for number, (step, _) in enumerate(said, self._said):
+            if step.lost:
+                self.frames_dropped.append((turn.turn, number))
+        self._said += len(said)
+        # Whether a frame is voiced takes longer to tell than all else about it; only
+        # the first and the last one count.
+        if turn.spoke_from is None:
+            turn.spoke_from = next((at for step, at in said if _sounds(step)), None)
+        if turn.spoke_from is not None:
+            last = next((at for step, at in reversed(said) if _sounds(step)), None)
+            turn.spoke_until = turn.spoke_until if last is None else last
 
     def _steps_of(self, turn: TurnRecord) -> Iterator[Step]:
         speech = self._frames_of(
@@ -403,6 +437,10 @@ class Caller:
                 text = f"no reply in turn {turn.turn} within {self._patience:g} s"
                 raise _GaveUpError(text)
             yield self._silence(ends)
+
+
+def _sounds(step: Step) -> bool:
+    return not step.lost and step.audio is not None and is_voiced(step.audio)
 
 
 def _barges_in(step: ConversationStep | None) -> bool:

@@ -85,6 +85,16 @@ class Utterance:
             self.voiced_at = at
 
     @property
+    def is_running(self) -> bool:
+        """Whether the next frame of the word may be noted by :meth:`extend`."""
+        return self._run is not None and self.voiced_at is not None
+
+    def extend(self, at: float) -> None:
+        """Note, without its code, what :meth:`go_on` would."""
+        self._run_end += 1
+        self.last_at = at
+
+    @property
     def whole(self) -> bool:
         """Whether every frame was heard."""
         return self._counted().complete
@@ -192,6 +202,36 @@ class Ear:
         if len(audio) < FRAME_BYTES:  # padded with silence: the next audio is late
             self._gap = max(self._gap, 1)
         return sounds
+
+    def hear_known(self, audio: bytes, now: float, known: Voice | None) -> bool | None:
+        """Take a frame, as :meth:`hear` does, if it brings nothing new.
+
+        Args:
+            audio: what begins to play; empty when nothing does.
+            now: when it does.
+            known: the utterance of which nothing is to be learnt; None: there is none.
+
+        Returns:
+            Whether it was of that utterance; None when it brings something else, and
+            was not taken.
+        """
+        reader, utterance = self._reader, self._speaking
+        if reader.holds_back:
+            return None
+        if not audio or audio == SILENCE_FRAME:
+            self.hear(audio, now)
+            return False
+        if known is None or utterance is None or utterance.voice is not known:
+            return None
+        if self._dry or self._gap or not utterance.is_running:
+            return None
+        if not reader.go_on(audio):
+            return None
+        self._fed += FRAME_BYTES
+        self._stale = True
+        utterance.extend(now)
+        self._last = _new(Sound, (now, known, True))
+        return True
 
     @property
     def holds_back(self) -> bool:

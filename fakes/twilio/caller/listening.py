@@ -31,7 +31,7 @@ class Listening:
         turns: what was said so far, and what came back; the greeting belongs to none.
         greeting_at: when the first agent audio was heard.
         reply_heard: seconds of the current reply heard so far.
-        arrived: tells when what plays now, or so many bytes before, had come.
+        arrived: tells when what plays at a moment, or so many bytes before, had come.
     """
 
     def __init__(self, reader: Reader) -> None:
@@ -39,7 +39,7 @@ class Listening:
         self.turns: list[TurnRecord] = []
         self.greeting_at: float | None = None
         self.reply_heard = 0.0
-        self.arrived: Callable[[int], float | None] | None = None
+        self.arrived: Callable[[float, int], float | None] | None = None
         self._now = 0.0
         self._owner: dict[Voice, int] = {}  # utterance -> turn that it answers
         self._last_sound = -inf
@@ -67,6 +67,24 @@ class Listening:
                 self._notice(sound)
         if self._old_sounds:
             self._note_silence(now)
+
+    def hear_known(self, audio: bytes, now: float) -> bool:
+        """Take a frame as :meth:`hear` does, if nothing is to be learnt from it.
+
+        Returns:
+            Whether it was taken.
+        """
+        if self._old_sounds:
+            return False
+        known = self.ear.hear_known(audio, now, self._known)
+        if known is None:
+            return False
+        self._now = now
+        if known:
+            self._last_sound = now
+            if not self._known_old:
+                self.reply_heard += FRAME_SECONDS
+        return True
 
     def begin_turn(self, said: str, *, barging_in: bool) -> TurnRecord:
         """Return the record of a turn that begins now.
@@ -185,7 +203,7 @@ class Listening:
         if self.arrived is None or turn.reply_at != at or turn.media_at is not None:
             return
         # A frame across two ticks is understood in the second of them.
-        turn.media_at = self.arrived(round((self._now - at) * SAMPLE_RATE))
+        turn.media_at = self.arrived(self._now, round((self._now - at) * SAMPLE_RATE))
 
     def _notice_old(self, turn: TurnRecord, sound: Sound) -> None:
         """Time old audio that sounds on; find the reply that follows without a pause.

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol, TypeAlias
 
 from fakes.twilio.caller.script import HangUpHow
 
-__all__ = ["Foresight", "Party", "Step", "foresight_of"]
+__all__ = ["Foresight", "Heard", "Party", "Step", "foresight_of", "live"]
 
 
 class Step(NamedTuple):
@@ -33,6 +33,9 @@ class Party(Protocol):
         """Return this frame's step; ``heard`` is empty when nothing sounds."""
 
 
+Heard: TypeAlias = tuple[bytes, float]
+"""What a party hears in a frame, empty when nothing sounds; and the frame's moment."""
+
 Foresight: TypeAlias = Callable[[float], Step | None]
 """What a party does in the frame at a moment, whatever it hears until then; None when
 that is not known yet. Asked once a frame, in order, instead of
@@ -44,3 +47,13 @@ def foresight_of(party: Party) -> Foresight | None:
     """Return the foresight of a party, if it has any now (as ``foresight``)."""
     foresight: Foresight | None = getattr(party, "foresight", None)
     return foresight
+
+
+def live(party: Party, heard: Sequence[Heard]) -> None:
+    """Let a party live through frames that it foresaw, at once if it can."""
+    at_once: Callable[[Sequence[Heard]], None] | None = getattr(party, "live", None)
+    if at_once is not None:
+        at_once(heard)
+        return
+    for audio, now in heard:
+        party.frame(audio, now)

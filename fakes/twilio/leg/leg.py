@@ -7,9 +7,10 @@ loses the frames that the path to Twilio loses. Pure: one call a frame.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal, NamedTuple, Protocol
 
-from fakes.twilio.caller.party import Foresight, Party, Step, foresight_of
+from fakes.twilio.caller.party import Foresight, Heard, Party, Step, foresight_of, live
 from fakes.twilio.flow.orders import Noted, Over, StreamOrder
 from fakes.twilio.leg.bridge import BridgeEnd
 from fakes.twilio.media.impairments import Loss
@@ -144,6 +145,10 @@ class Leg:
         if self.far or self.loss or self.recorder or self._forks:
             return None
         return foresight_of(self._party)
+
+    def live(self, heard: Sequence[Heard]) -> None:
+        """Let the party live through frames that it foresaw."""
+        live(self._party, heard)
 
     def frame(self, heard: bytes, now: float) -> Step:
         """Let the party hear a frame and say one."""

@@ -12,23 +12,27 @@ _TOGETHER = 0.001  # seconds: what comes in one gulp has one moment
 
 
 class Arrivals:
-    """The moments of a queue's bytes, in order; tells that of any that still counts."""
+    """The moments of a queue's bytes, in order; tells that of any that still counts.
 
-    __slots__ = ("_end", "_ends", "_forgotten", "_last", "_times")
+    Attributes:
+        end: bytes that came since the last clear.
+    """
+
+    __slots__ = ("_ends", "_forgotten", "_last", "_times", "end")
 
     def __init__(self) -> None:
         # A message each: where it ends among all bytes since the last clear, and when
         # it came. Plain arrays, for there are fifty a second of each call.
         self._ends = array("q")
         self._times = array("d")
-        self._end = 0
+        self.end = 0
         self._last = float("-inf")
         self._forgotten = 0  # bytes at the front whose moment is known no longer
 
     def add(self, size: int, now: float) -> None:
         """Note that so many bytes were queued."""
         # On the path of every message; a third of a microsecond.
-        self._end = end = self._end + size
+        self.end = end = self.end + size
         if now - self._last < _TOGETHER:
             self._ends[-1] = end
             return
@@ -41,16 +45,15 @@ class Arrivals:
     def clear(self) -> None:
         """Forget all; the queue was emptied."""
         del self._ends[:], self._times[:]
-        self._end = self._forgotten = 0
+        self.end = self._forgotten = 0
         self._last = float("-inf")
 
-    def at(self, left: int) -> float | None:
-        """Return when the byte had come that has ``left`` bytes from it to the end.
+    def at(self, position: int) -> float | None:
+        """Return when the byte had come before which so many came since the clear.
 
         None for one that came before the last clear, or is long forgotten.
         """
-        position = self._end - left
-        if left <= 0 or position < self._forgotten:
+        if not self._forgotten <= position < self.end:
             return None
         return self._times[bisect_right(self._ends, position)]
 

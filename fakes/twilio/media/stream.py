@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from fakes.call_record import Finding, LineEvent
-from fakes.twilio.caller.party import Party, Step, foresight_of
+from fakes.twilio.caller.party import Heard, Party, Step, foresight_of, live
 from fakes.twilio.caller.script import HangUpHow
 from fakes.twilio.media.agent_messages import AgentMessages, audio_of
 from fakes.twilio.media.arrivals import Arrivals
@@ -100,7 +100,9 @@ class MediaStream:
             remainder=settings.remainder,
         )
         self._arrivals = Arrivals()
-        self._playing = 0  # bytes of agent audio in the frame that plays
+        # Of the frames that are being lived through: where among all bytes that came
+        # since the last clear what plays in them begins.
+        self._positions: dict[float, int] = {}
         self._said = StreamMessages(leg, seed=seed, noise=settings.noise, number=number)
         self.stream_sid = self._said.stream_sid
         self._heard = AgentMessages(self.stream_sid, strict=settings.strict_schema)
@@ -222,21 +224,26 @@ class MediaStream:
         """Read what has arrived, and live through the frames that were foreseen."""
         later, self._later = self._later, []
         came, self._came = iter(self._came), []
-        take, play, party = self._playout.take, self._play, self._party
-        note_arrival = self._arrivals.add
+        take, play, note = self._playout.take, self._play, self._arrivals.add
+        heard: list[Heard] = []
+        self._positions.clear()
+        base64 = audio = None
         for entry in later:
             if isinstance(entry, float):
-                party.frame(play(entry), entry)
+                heard.append((play(entry), entry))
+                continue
+            arrived = next(came)
+            if entry != base64:  # silence is the same each time
+                base64, audio = entry, audio_of(entry)
+            if audio is None:
+                message = self._heard.begin + entry + self._heard.end
+                self._obey(message.decode(), arrived)
+            elif take(audio):
+                note(FRAME_BYTES, arrived)
             else:
-                arrived = next(came)
-                audio = audio_of(entry)
-                if audio is None:
-                    message = self._heard.begin + entry + self._heard.end
-                    self._obey(message.decode(), arrived)
-                elif take(audio):
-                    note_arrival(FRAME_BYTES, arrived)
-                else:
-                    self._queue(audio, arrived)
+                self._queue(audio, arrived)
+        if heard:
+            live(self._party, heard)
         if len(self._late) >= _MOST_LATE:
             self._lateness.record_all(self._late)
             self._late.clear()
@@ -287,15 +294,17 @@ class MediaStream:
         """
         return self._heard.begin, self._heard.end
 
-    def arrived(self, back: int = 0) -> float | None:
-        """Return when what begins to play in this frame had come to the phone.
+    def arrived(self, now: float, back: int = 0) -> float | None:
+        """Return when what begins to play in a frame had come to the phone.
 
         For the party on the line, while it hears the frame.
 
         Args:
+            now: moment of the frame.
             back: bytes before it, to ask for what played a little earlier.
         """
-        return self._arrivals.at(self._playout.queued + self._playing + back)
+        position = self._positions.get(now)
+        return None if position is None else self._arrivals.at(position - back)
 
     @property
     def has_output(self) -> bool:
@@ -387,6 +396,7 @@ class MediaStream:
     # --- one frame ---------------------------------------------------------------
 
     def _tick(self, due: float, now: float) -> None:
+        self._positions.clear()
         step = self._party.frame(self._play(now), now)
         if step.hang_up:
             self.hang_up(step.hang_up, now)
@@ -408,8 +418,10 @@ class MediaStream:
             )
         if played.marks:
             self._echo(played.marks, now)
-        self._playing = len(played.audio)
-        return played.audio
+        audio = played.audio
+        if audio:
+            self._positions[now] = self._arrivals.end - playout.queued - len(audio)
+        return audio
 
     def _send(self, step: Step, due: float, now: float) -> None:
         if step.lost:
