@@ -38,6 +38,7 @@ from fakes.evidence.trace import (
     read_trace,
 )
 from fakes.evidence.waterfall import waterfall
+from fakes.ledger_entries import FaultFired
 from fakes.speech import Speaker, speak
 from fakes.twilio.media.recording import Recording
 from voiceutils.budget import LatencyHistogram
@@ -330,6 +331,22 @@ def test_what_happens_on_the_media_socket_is_pinned() -> None:
         "clear",
         "reply to turn 1 has come",
     ]
+
+
+def test_faults_and_cut_speech_are_pinned_at_their_provider() -> None:
+    """A fault that is still awaited is none."""
+    kept = a_call()
+    assert kept.evidence is not None
+    fired = FaultFired(
+        fault="Stall", surface="chat", group="", attempt=2, meant_at=1003.0
+    )
+    struck = msgspec.structs.replace(fired, happened_at=1003.25)
+    kept.evidence.faults = [fired, struck]
+    (made,) = kept.evidence.utterances
+    made.last_audio_at, made.aborted = 1005.0, True
+    told = [(pin.at, pin.kind, pin.text) for pin in pins_of(kept)]
+    assert told.count((3.25, "model", "fault: Stall on chat")) == 1
+    assert (5.0, "voice", "cut off: It is four o'clock.") in told
 
 
 def test_a_hundred_thousand_turns_are_a_page_of_bounded_size(tmp_path: Path) -> None:

@@ -119,10 +119,12 @@ def _pins(kept: CallKept) -> Iterator[Pin]:
     for one in evidence.heard.turns if evidence else ():
         if one.final_at is not None:
             yield Pin(one.final_at - placed, "recogniser", f"final: {one.transcript}")
+    for fired in evidence.faults if evidence else ():
+        if fired.happened_at is not None:
+            text = f"fault: {fired.fault} on {fired.surface}"
+            yield Pin(fired.happened_at - placed, _kind(fired.surface), text)
     for attempt in evidence.attempts if evidence else ():
-        kind = {"listen": "recogniser", "flux": "recogniser", "chat": "model"}.get(
-            attempt.surface, "voice"
-        )
+        kind = _kind(attempt.surface)
         asked = f": {attempt.said}" if attempt.said else ""
         text = f"{attempt.surface} {attempt.outcome}{asked}"
         yield Pin(attempt.at - placed, kind, text)
@@ -138,6 +140,14 @@ def _pins(kept: CallKept) -> Iterator[Pin]:
             yield Pin(
                 made.first_audio_at - placed, "voice", f"first audio: {made.text}"
             )
+        if made.last_audio_at is not None:
+            how = "cut off" if made.aborted else "last audio"
+            yield Pin(made.last_audio_at - placed, "voice", f"{how}: {made.text}")
+
+
+def _kind(surface: str) -> str:
+    names = {"listen": "recogniser", "flux": "recogniser", "chat": "model"}
+    return names.get(surface, "voice")
 
 
 def _picture(
