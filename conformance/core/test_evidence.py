@@ -150,6 +150,9 @@ def test_a_newer_trace_is_refused(tmp_path: Path) -> None:
         RunEnded(at=1.0, results={"verdict": ["OK"]}),
         RunEnded(at=1.0, histograms={"turn_gap": {"5": 1}}),
         CallPassed(call=1, placed_at=1.0, duration=1.0, outcome="x", gaps=[1e308]),
+        Moment(at=1.0, doing={"waiting": 10**400}),
+        Moment(at=1.0, gap_p95=1e308),
+        OwnFigures(call_sid="CA1", turns=[TurnTold(1e308)]),
         CallPassed(call=1, placed_at=1e300, duration=1.0, outcome="x"),
         RunBegan(
             kind="load", agent="a", seed=1, began="", at=1.0, budgets={"x": 1e308}

@@ -61,7 +61,10 @@ def render_report(trace: Trace, folder: Path) -> str:
     template = pages.from_string(_file("page.html.j2"))
     chosen = _worst(trace)
     longest = min(LONGEST, MOST_SOUND / max(len(chosen), 1))
-    worst = [show_call(kept, folder, longest) for kept in chosen]
+    worst = [
+        show_call(kept, folder, longest, trace.own.get(kept.record.call_sid))
+        for kept in chosen
+    ]
     return template.render(
         style=Markup(_file("charts.css") + _file("page.css")),
         script=Markup(_file("page.js")),

@@ -263,6 +263,7 @@ def check_entry(entry: Entry) -> None:
             check_moments(
                 *(entry.at, entry.longest_wait, entry.gap_p50, entry.gap_p95),
                 *(entry.late_p50, entry.late_p99, entry.late_max),
+                *(entry.placed, entry.completed, entry.failed, *entry.doing.values()),
             )
         case CallKept(record=record):
             parts = (part for turn in entry.waterfall for part in turn.parts)
