@@ -33,10 +33,9 @@ from fakes.evidence.trace import (
     Moment,
     RunBegan,
     RunEnded,
-    Trace,
     append,
-    read_trace,
 )
+from fakes.evidence.trace_reading import Trace, read_trace
 from fakes.evidence.waterfall import waterfall
 from fakes.ledger_entries import FaultFired
 from fakes.speech import Speaker, speak

@@ -22,7 +22,8 @@ from fakes.evidence.own_figures import (
 )
 from fakes.evidence.own_rows import own_told
 from fakes.evidence.report import render_report
-from fakes.evidence.trace import CallKept, Trace
+from fakes.evidence.trace import CallKept
+from fakes.evidence.trace_reading import Trace
 from voiceutils.errors import WireError
 
 TOKEN, AUDIO = 0.2, 0.1  # on the wire

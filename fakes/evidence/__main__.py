@@ -17,7 +17,8 @@ from fakes.evidence.call_page import pins_of
 from fakes.evidence.own_figures import compare
 from fakes.evidence.replay import beside, order_of, place_again
 from fakes.evidence.report import REPORT, render_report
-from fakes.evidence.trace import CallKept, Trace, read_trace
+from fakes.evidence.trace import CallKept
+from fakes.evidence.trace_reading import Trace, read_trace
 from fakes.evidence.waterfall import waterfall
 from fakes.loopback import is_loopback
 from voiceutils.errors import SettingError, VoiceError

@@ -21,7 +21,8 @@ from fakes.evidence.own_rows import own_told
 from fakes.evidence.recordings import LONGEST
 from fakes.evidence.retries import retry_chart
 from fakes.evidence.run_charts import charts_of
-from fakes.evidence.trace import CallKept, Trace, read_trace
+from fakes.evidence.trace import CallKept
+from fakes.evidence.trace_reading import Trace, read_trace
 from fakes.evidence.waterfall import PARTS
 from voiceutils.budget import LatencyHistogram
 
