@@ -33,11 +33,11 @@ from fakes.evidence.trace import (
     Moment,
     RunBegan,
     RunEnded,
-    Trace,
     append,
-    read_trace,
 )
+from fakes.evidence.trace_reading import Trace, read_trace
 from fakes.evidence.waterfall import waterfall
+from fakes.ledger_entries import FaultFired
 from fakes.speech import Speaker, speak
 from fakes.twilio.media.recording import Recording
 from voiceutils.budget import LatencyHistogram
@@ -149,6 +149,9 @@ def test_a_newer_trace_is_refused(tmp_path: Path) -> None:
         RunEnded(at=1.0, results={"verdict": ["OK"]}),
         RunEnded(at=1.0, histograms={"turn_gap": {"5": 1}}),
         CallPassed(call=1, placed_at=1.0, duration=1.0, outcome="x", gaps=[1e308]),
+        Moment(at=1.0, doing={"waiting": 10**400}),
+        Moment(at=1.0, gap_p95=1e308),
+        OwnFigures(call_sid="CA1", turns=[TurnTold(1e308)]),
         CallPassed(call=1, placed_at=1e300, duration=1.0, outcome="x"),
         RunBegan(
             kind="load", agent="a", seed=1, began="", at=1.0, budgets={"x": 1e308}
@@ -330,6 +333,22 @@ def test_what_happens_on_the_media_socket_is_pinned() -> None:
         "clear",
         "reply to turn 1 has come",
     ]
+
+
+def test_faults_and_cut_speech_are_pinned_at_their_provider() -> None:
+    """A fault that is still awaited is none."""
+    kept = a_call()
+    assert kept.evidence is not None
+    fired = FaultFired(
+        fault="Stall", surface="chat", group="", attempt=2, meant_at=1003.0
+    )
+    struck = msgspec.structs.replace(fired, happened_at=1003.25)
+    kept.evidence.faults = [fired, struck]
+    (made,) = kept.evidence.utterances
+    made.last_audio_at, made.aborted = 1005.0, True
+    told = [(pin.at, pin.kind, pin.text) for pin in pins_of(kept)]
+    assert told.count((3.25, "model", "fault: Stall on chat")) == 1
+    assert (5.0, "voice", "cut off: It is four o'clock.") in told
 
 
 def test_a_hundred_thousand_turns_are_a_page_of_bounded_size(tmp_path: Path) -> None:

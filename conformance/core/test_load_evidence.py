@@ -15,7 +15,7 @@ from fakes.evidence.keeper import (
     THEN_ONE_IN,
     recording_of,
 )
-from fakes.evidence.trace import read_trace
+from fakes.evidence.trace_reading import read_trace
 from loadtests._evidence import Evidence
 from loadtests._lines import Settled
 from loadtests._tally import Tally

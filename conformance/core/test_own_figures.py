@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -20,7 +21,9 @@ from fakes.evidence.own_figures import (
     read_metrics,
 )
 from fakes.evidence.own_rows import own_told
-from fakes.evidence.trace import CallKept, Trace
+from fakes.evidence.report import render_report
+from fakes.evidence.trace import CallKept
+from fakes.evidence.trace_reading import Trace
 from voiceutils.errors import WireError
 
 TOKEN, AUDIO = 0.2, 0.1  # on the wire
@@ -55,12 +58,15 @@ def test_each_figure_stands_beside_that_of_its_own_turn(
     assert first.matters == (abs(first.said - first.wire) > 0.1)
 
 
-def test_an_agent_that_always_says_the_same_is_told_of() -> None:
+def test_an_agent_that_always_says_the_same_is_told_of(tmp_path: Path) -> None:
     """With the turn in which it matters."""
     record, evidence = story([0.02, 0.3, 0.01, 0.9, 0.05, AUDIO, 0.01, 0.01])
-    (token, audio), unsure = own_told(a_trace(record, evidence, told((200, 95))))
+    trace = a_trace(record, evidence, told((200, 95)))
+    (token, audio), unsure = own_told(trace)
     assert (token["matter"], audio["matter"], unsure) == (1, 0, 0)
     assert token["largest"] == "-700"
+    page = render_report(trace, tmp_path)
+    assert '<td>200</td><td>900</td><td class="bad-text">-700</td>' in page
     assert token["worst"] == "call 4729, turn 1 said 200 for 900"
 
 

@@ -13,7 +13,8 @@ from conformance.core._tiny_agent import tiny_agent
 from conformance.core.test_evidence import RUN, a_call
 from fakes.evidence.__main__ import main
 from fakes.evidence.replay import LONGEST_CALL, beside, order_of
-from fakes.evidence.trace import CallKept, append, read_trace
+from fakes.evidence.trace import CallKept, append
+from fakes.evidence.trace_reading import read_trace
 from fakes.twilio.caller.script import (
     Around,
     AwaitGreeting,

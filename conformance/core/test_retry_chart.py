@@ -7,7 +7,8 @@ import pytest
 
 from conformance.core.test_evidence import RUN, a_call
 from fakes.evidence.retries import chains_of, retry_chart
-from fakes.evidence.trace import CallKept, Trace
+from fakes.evidence.trace import CallKept
+from fakes.evidence.trace_reading import Trace
 from fakes.ledger_entries import Attempt
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from conformance._report import Status, run_results
 from conformance.selfcheck.test_report import outcome
 from fakes.evidence.report import REPORT
-from fakes.evidence.trace import read_trace
+from fakes.evidence.trace_reading import read_trace
 
 
 def test_the_verdict_of_a_page_is_that_of_the_run() -> None:

@@ -14,9 +14,11 @@ from urllib.parse import urlsplit
 import msgspec
 
 from fakes.evidence.call_page import pins_of
+from fakes.evidence.own_figures import compare
 from fakes.evidence.replay import beside, order_of, place_again
 from fakes.evidence.report import REPORT, render_report
-from fakes.evidence.trace import CallKept, Trace, read_trace
+from fakes.evidence.trace import CallKept
+from fakes.evidence.trace_reading import Trace, read_trace
 from fakes.evidence.waterfall import waterfall
 from fakes.loopback import is_loopback
 from voiceutils.errors import SettingError, VoiceError
@@ -146,6 +148,10 @@ def main(words: list[str] | None = None) -> int:
         for kept in calls if options.call is not None else []:
             for pin in pins_of(kept):
                 _say(f"{pin.at:9.3f} s  {pin.kind:<11}{pin.text}")
+            told = trace.own.get(kept.record.call_sid)
+            if told is not None and kept.evidence is not None:
+                for one in compare(kept.record, kept.evidence, told) or ():
+                    _say(f"turn {one.turn}: {one}")
         if not asked:
             path = options.output or folder / REPORT
             path.write_text(render_report(trace, folder), encoding="utf-8")

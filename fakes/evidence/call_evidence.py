@@ -13,7 +13,7 @@ import msgspec
 
 from fakes.call_record import CallRecord
 from fakes.ledger import Ledger
-from fakes.ledger_entries import Attempt, CallHeard, UtteranceMade
+from fakes.ledger_entries import Attempt, CallHeard, FaultFired, UtteranceMade
 
 __all__ = ["CallEvidence", "evidence_of", "evidence_query", "same_words"]
 
@@ -27,11 +27,13 @@ class CallEvidence(msgspec.Struct, kw_only=True):
         heard: the caller as it reached the recogniser.
         attempts: connections and requests of the call, oldest first.
         utterances: those of them that the caller was played, as far as they are known.
+        faults: that these attempts met. Since version 2 of a trace.
     """
 
     heard: CallHeard
     attempts: list[Attempt] = []
     utterances: list[UtteranceMade] = []
+    faults: list[FaultFired] = []
 
 
 def evidence_of(
@@ -70,7 +72,8 @@ def evidence_of(
     }
     found = (ledger.attempt(number) for number in sorted(ids))
     attempts = [attempt for attempt in found if attempt is not None]
-    return CallEvidence(heard=heard, attempts=attempts, utterances=known)
+    faults = [fired for one in attempts if (fired := ledger.fault(one.id))]
+    return CallEvidence(heard=heard, attempts=attempts, utterances=known, faults=faults)
 
 
 def evidence_query(record: CallRecord, *, ahead: float = 0.0) -> dict[str, str]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from html import escape
 from pathlib import Path
 from typing import NamedTuple
 
 from fakes.call_record import ENDED_BY_TESTER, CallRecord
+from fakes.evidence.own_figures import Compared, OwnFigures, compare
 from fakes.evidence.recordings import LONGEST, PEAKS_A_SECOND, show
 from fakes.evidence.trace import CallKept
 
@@ -42,6 +43,7 @@ class CallShown(NamedTuple):
     Attributes:
         starts: seconds since the call was placed at which the recording begins.
         cut: seconds after which it was cut; 0 if it was not.
+        own: the agent's own figures beside the wire's.
     """
 
     kept: CallKept
@@ -51,6 +53,7 @@ class CallShown(NamedTuple):
     address: str
     starts: float
     cut: float = 0.0
+    own: Sequence[Compared] = ()
 
 
 def outcome_of(record: CallRecord) -> str:
@@ -65,13 +68,19 @@ def pins_of(kept: CallKept) -> list[Pin]:
     return [pin._replace(text=pin.text[:LONGEST_TEXT]) for pin in pins]
 
 
-def show_call(kept: CallKept, folder: Path, longest: float = LONGEST) -> CallShown:
+def show_call(
+    kept: CallKept,
+    folder: Path,
+    longest: float = LONGEST,
+    told: OwnFigures | None = None,
+) -> CallShown:
     """Return a call for the page, with its recording where there is one.
 
     Args:
         kept: the call.
         folder: where its recording is.
         longest: seconds of that which fit into the page.
+        told: what the agent says of it.
     """
     record = kept.record
     # No path out of the folder, whatever a trace says.
@@ -89,7 +98,8 @@ def show_call(kept: CallKept, folder: Path, longest: float = LONGEST) -> CallSho
     agent = shown.agent if shown else []
     picture = _picture(kept, seconds, pins, (caller, agent), starts)
     address = shown.address if shown else ""
-    return CallShown(kept, title, picture, pins, address, starts, cut)
+    own = compare(record, kept.evidence, told) if kept.evidence and told else None
+    return CallShown(kept, title, picture, pins, address, starts, cut, own or ())
 
 
 def _pins(kept: CallKept) -> Iterator[Pin]:
@@ -119,10 +129,12 @@ def _pins(kept: CallKept) -> Iterator[Pin]:
     for one in evidence.heard.turns if evidence else ():
         if one.final_at is not None:
             yield Pin(one.final_at - placed, "recogniser", f"final: {one.transcript}")
+    for fired in evidence.faults if evidence else ():
+        if fired.happened_at is not None:
+            text = f"fault: {fired.fault} on {fired.surface}"
+            yield Pin(fired.happened_at - placed, _kind(fired.surface), text)
     for attempt in evidence.attempts if evidence else ():
-        kind = {"listen": "recogniser", "flux": "recogniser", "chat": "model"}.get(
-            attempt.surface, "voice"
-        )
+        kind = _kind(attempt.surface)
         asked = f": {attempt.said}" if attempt.said else ""
         text = f"{attempt.surface} {attempt.outcome}{asked}"
         yield Pin(attempt.at - placed, kind, text)
@@ -138,6 +150,14 @@ def _pins(kept: CallKept) -> Iterator[Pin]:
             yield Pin(
                 made.first_audio_at - placed, "voice", f"first audio: {made.text}"
             )
+        if made.last_audio_at is not None:
+            how = "cut off" if made.aborted else "last audio"
+            yield Pin(made.last_audio_at - placed, "voice", f"{how}: {made.text}")
+
+
+def _kind(surface: str) -> str:
+    names = {"listen": "recogniser", "flux": "recogniser", "chat": "model"}
+    return names.get(surface, "voice")
 
 
 def _picture(

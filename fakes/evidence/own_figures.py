@@ -72,6 +72,11 @@ class Compared(NamedTuple):
         """Whether a reader would change the wrong thing."""
         return abs(self.said - self.wire) > MATTERS
 
+    def __str__(self) -> str:
+        said, wire = self.said * 1000, self.wire * 1000
+        text = f"{self.name}: the agent says {said:.0f} ms, the wire {wire:.0f} ms"
+        return text + (", which matters" if self.matters else "")
+
 
 class _CallTold(msgspec.Struct):
     call_sid: str = ""

@@ -6,7 +6,7 @@ from statistics import mean, median
 from typing import NamedTuple
 
 from fakes.evidence.own_figures import MATTERS, NAMES, Compared, compare
-from fakes.evidence.trace import Trace
+from fakes.evidence.trace_reading import Trace
 
 __all__ = ["OwnTold", "own_told"]
 

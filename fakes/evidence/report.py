@@ -21,7 +21,8 @@ from fakes.evidence.own_rows import own_told
 from fakes.evidence.recordings import LONGEST
 from fakes.evidence.retries import retry_chart
 from fakes.evidence.run_charts import charts_of
-from fakes.evidence.trace import CallKept, Trace, read_trace
+from fakes.evidence.trace import CallKept
+from fakes.evidence.trace_reading import Trace, read_trace
 from fakes.evidence.waterfall import PARTS
 from voiceutils.budget import LatencyHistogram
 
@@ -61,7 +62,10 @@ def render_report(trace: Trace, folder: Path) -> str:
     template = pages.from_string(_file("page.html.j2"))
     chosen = _worst(trace)
     longest = min(LONGEST, MOST_SOUND / max(len(chosen), 1))
-    worst = [show_call(kept, folder, longest) for kept in chosen]
+    worst = [
+        show_call(kept, folder, longest, trace.own.get(kept.record.call_sid))
+        for kept in chosen
+    ]
     return template.render(
         style=Markup(_file("charts.css") + _file("page.css")),
         script=Markup(_file("page.js")),

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from fakes.evidence.row_charts import Mark, Span, Track, tracks
-from fakes.evidence.trace import CallKept, Trace
+from fakes.evidence.trace import CallKept
+from fakes.evidence.trace_reading import Trace
 from fakes.ledger_entries import Attempt
 
 __all__ = ["Chain", "chains_of", "retry_chart"]

@@ -12,7 +12,7 @@ from markupsafe import Markup
 from fakes.evidence.charts import Dot, bars, dots
 from fakes.evidence.moment_charts import moment_charts
 from fakes.evidence.row_charts import Lane, stacked
-from fakes.evidence.trace import Trace
+from fakes.evidence.trace_reading import Trace
 from fakes.evidence.waterfall import PARTS, TurnParts
 
 __all__ = ["charts_of"]

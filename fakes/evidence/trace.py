@@ -9,20 +9,15 @@ these structures.
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator
-from itertools import chain
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import msgspec
 
-from fakes.call_record import CallRecord, TurnRecord
+from fakes.call_record import CallRecord
 from fakes.evidence.call_evidence import CallEvidence
 from fakes.evidence.own_figures import OwnFigures
-from fakes.evidence.sound import check_figures, check_moments
 from fakes.evidence.waterfall import TurnParts
-from voiceutils.errors import SettingError, WireError
 
 __all__ = [
     "FILE",
@@ -33,15 +28,11 @@ __all__ = [
     "Moment",
     "RunBegan",
     "RunEnded",
-    "Trace",
     "append",
-    "read_trace",
 ]
 
 VERSION = 2
 FILE = "trace.jsonl"
-LONGEST_LINE = 4 << 20
-PROBLEMS_KEPT = 20
 
 
 class _Entry(msgspec.Struct, tag_field="type", omit_defaults=True):
@@ -144,51 +135,6 @@ class RunEnded(_Entry, tag="end", kw_only=True):
 Entry: TypeAlias = RunBegan | CallKept | CallPassed | Moment | OwnFigures | RunEnded
 
 _encode = msgspec.json.Encoder().encode
-_decoder: msgspec.json.Decoder[Entry] = msgspec.json.Decoder(Entry)
-
-
-class Trace:
-    """A trace that was read.
-
-    Attributes:
-        run: None when the first line is missing.
-        end: None when the run did not come to its end.
-        own: what the agent says of its calls, by their SID.
-        problems: lines that could not be read, with their numbers; the first few.
-        bad_lines: how many there were.
-    """
-
-    def __init__(self) -> None:
-        self.run: RunBegan | None = None
-        self.end: RunEnded | None = None
-        self.calls: list[CallKept] = []
-        self.passed: list[CallPassed] = []
-        self.moments: list[Moment] = []
-        self.own: dict[str, OwnFigures] = {}
-        self.problems: list[str] = []
-        self.bad_lines = 0
-
-    def take(self, entry: Entry) -> None:
-        """Add one entry."""
-        match entry:
-            case RunBegan():
-                self.run = entry
-            case RunEnded():
-                self.end = entry
-            case CallKept():
-                self.calls.append(entry)
-            case CallPassed():
-                self.passed.append(entry)
-            case Moment():
-                self.moments.append(entry)
-            case OwnFigures():
-                self.own[entry.call_sid] = entry
-
-    def refuse(self, number: int, why: str) -> None:
-        """Note a line that makes no sense."""
-        self.bad_lines += 1
-        if len(self.problems) < PROBLEMS_KEPT:
-            self.problems.append(f"line {number}: {why[:200]}")
 
 
 def append(folder: Path, entry: Entry) -> None:
@@ -204,106 +150,3 @@ def append(folder: Path, entry: Entry) -> None:
         written = file.write(line)
     if written != len(line):
         raise OSError(f"{FILE}: {written} of {len(line)} bytes written; disk full?")
-
-
-def read_trace(path: Path) -> Trace:
-    """Read a trace, which may be damaged, cut short or somebody's bad joke.
-
-    Args:
-        path: the file, or the folder that holds it.
-
-    Raises:
-        SettingError: there is no such file, or a newer version wrote it.
-    """
-    file = path / FILE if path.is_dir() else path
-    trace = Trace()
-    try:
-        for number, line in _lines(file):
-            if line is None:
-                trace.refuse(number, f"longer than {LONGEST_LINE} bytes")
-                continue
-            try:
-                if b'"version"' in line:
-                    _check_version(line)
-                entry = _decoder.decode(line)
-                check_entry(entry)
-                trace.take(entry)
-            except (
-                msgspec.DecodeError,
-                UnicodeDecodeError,
-                RecursionError,
-                WireError,
-            ) as error:
-                trace.refuse(number, str(error))
-    except OSError as error:
-        raise SettingError(f"no trace: {error}") from error
-    return trace
-
-
-def check_entry(entry: Entry) -> None:
-    """Refuse figures that no run can have, and that no chart could show.
-
-    Raises:
-        WireError: what is wrong with them.
-    """
-    match entry:
-        case RunBegan():
-            check_moments(entry.at, *entry.budgets.values(), *chain(*entry.delays))
-        case RunEnded():
-            check_moments(entry.at)
-            check_figures(entry.results, entry.histograms)
-        case CallPassed():
-            check_moments(entry.placed_at, entry.duration, *entry.gaps)
-        case OwnFigures():
-            check_moments(
-                *(turn.llm_time_to_first_token_ms for turn in entry.turns),
-                *(turn.tts_time_to_first_byte_ms for turn in entry.turns),
-            )
-        case Moment():
-            check_moments(
-                *(entry.at, entry.longest_wait, entry.gap_p50, entry.gap_p95),
-                *(entry.late_p50, entry.late_p99, entry.late_max),
-            )
-        case CallKept(record=record):
-            parts = (part for turn in entry.waterfall for part in turn.parts)
-            check_moments(
-                record.placed_at,
-                record.duration,
-                *(moment for turn in record.turns for moment in _moments(turn)),
-                *(part.seconds for part in parts),
-                *(event.at for event in record.events),
-            )
-
-
-def _moments(turn: TurnRecord) -> tuple[float | None, ...]:
-    return turn.gap, turn.spoke_from, turn.spoke_until, turn.reply_at, turn.media_at
-
-
-class _Version(msgspec.Struct):
-    type: str = ""
-    version: int = VERSION
-
-
-def _check_version(line: bytes) -> None:
-    """Refuse a newer version, whatever else such a line holds."""
-    told = msgspec.json.decode(line, type=_Version)
-    if told.type == "run" and told.version > VERSION:
-        raise SettingError(
-            f"the trace has version {told.version}, this reads up to {VERSION}; "
-            "use a newer busyhour"
-        )
-
-
-def _lines(file: Path) -> Iterator[tuple[int, bytes | None]]:
-    """Yield lines with their numbers; None for one that is too long."""
-    with file.open("rb") as source:
-        for number in itertools.count(1):
-            line = source.readline(LONGEST_LINE)
-            if not line:
-                return
-            if not line.endswith(b"\n") and len(line) == LONGEST_LINE:
-                while (rest := source.readline(LONGEST_LINE)) and rest[-1:] != b"\n":
-                    pass
-                yield number, None
-            elif line.strip():
-                yield number, line
