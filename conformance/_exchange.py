@@ -17,8 +17,10 @@ import pytest
 
 from conformance._case import SHOULD, Case, CaseFailed, Level
 from conformance._figures import Figure
+from conformance._limits import Limits
 from conformance._line import Line, Numbering, Unsupported
 from conformance._own_agent import Launch
+from conformance._profiles import PROFILES, Profile
 from conformance._report import Outcome, Status
 from fakes.twilio.web.dial import Reach
 from voiceutils.errors import DeadlineExceeded
@@ -73,6 +75,8 @@ class Exchange:
         launchers: how to start another process of an agent, by name.
         without: features that the agent under test is declared to lack.
         known_failing: reasons by number of cases that it is known to fail.
+        limits: what the agent is held to.
+        profile: raises levels, and demands features.
 
     Attributes:
         outcomes: of the cases judged so far, for the report.
@@ -89,11 +93,15 @@ class Exchange:
         launchers: Mapping[str, Launch] | None = None,
         without: frozenset[str] = frozenset(),
         known_failing: Mapping[str, str] | None = None,
+        limits: Limits | None = None,
+        profile: Profile = PROFILES["core"],
     ) -> None:
+        self._limits = limits or Limits()
+        self._profile = profile
         self._known_failing = dict(known_failing or {})
         self.outcomes: list[Outcome] = []
         self._launchers = dict(launchers or {})
-        self._without = without
+        self._without = without - set(profile.demanded)
         self.verdicts: dict[tuple[str, str], Verdict] = {}
         self._control = control
         self._agents = agents
@@ -102,7 +110,8 @@ class Exchange:
         self._reach = reach or Reach()
         self._futures: dict[tuple[str, str], Future[Verdict]] = {}
         self._loop = asyncio.new_event_loop()
-        self._lines = asyncio.Semaphore(LINES)
+        at_once = 1 if "concurrent-calls" in self._without else LINES
+        self._lines = asyncio.Semaphore(at_once)
         self._thread = threading.Thread(
             target=self._loop.run_forever, name="exchange", daemon=True
         )
@@ -137,6 +146,7 @@ class Exchange:
 
     def judge(self, case: Case) -> None:
         """Turn the verdict on the agent under test into a pytest outcome."""
+        case = self._profile.applied(case)
         pair = Pair(case, CLEAN)
         self.dial([pair])
         verdict = self._awaited(pair)
@@ -236,7 +246,10 @@ class Exchange:
         async with Line(
             case.number, address, control, numbering, reach=reach, launch=launch
         ) as line:
-            line.greets = "greeting" not in self._without or pair.agent != CLEAN
+            line.limits = self._limits
+            if pair.agent == CLEAN:
+                line.greets = "greeting" not in self._without
+                line.without = self._without
             try:
                 async with asyncio.timeout(CASE_DEADLINE):
                     await case.body(line)

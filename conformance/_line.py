@@ -16,7 +16,7 @@ from typing import Self
 
 from conformance._case import CaseFailed
 from conformance._figures import Figure
-from conformance._limits import SILENCE_LIMIT
+from conformance._limits import Limits
 from conformance._meddler import Meddler, meddled, unchanged
 from conformance._own_agent import Launch, OwnAgent
 from conformance._records import Records, Unsupported
@@ -69,6 +69,7 @@ class Line(Records):
         call_sid: the group under which faults and attempts of the call are kept.
         record: the call's record once :meth:`talk` has returned.
         greets: whether the agent speaks first; if it does not, no greeting is awaited.
+        limits: what the agent is held to.
         lateness: of every frame sent so far, on this line and those beside it.
         figures: what the case has measured, whatever its verdict.
 
@@ -96,6 +97,7 @@ class Line(Records):
         self._launch = launch
         self.figures: list[Figure] = []
         self.greets = True
+        self.limits = Limits()
         self._reach = reach or Reach()
         super().__init__(control, numbering.take(), f"CA{uuid.uuid4().hex}")
         self.agent = agent
@@ -124,7 +126,8 @@ class Line(Records):
             self._reach,
             self._launch,
         )
-        other.greets = self.greets
+        other.greets, other.limits = self.greets, self.limits
+        other.without = self.without
         return other
 
     # --- doing -------------------------------------------------------------------
@@ -149,7 +152,7 @@ class Line(Records):
             call_sid=self.call_sid,
             auth_token=auth_token,
             deadline=deadline,
-            patience=SILENCE_LIMIT,
+            patience=self.limits.silence,
             settings=settings,
             connect=self._reach.via,
             authority=self._reach.authority,
@@ -273,6 +276,7 @@ class Line(Records):
         ended = record.cause.startswith("agent ")
         self.expect(
             answered or ended,
-            f"something is heard within {SILENCE_LIMIT:g} s, or the agent hangs up",
+            f"something is heard within {self.limits.silence:g} s, or the agent hangs "
+            "up",
             record.cause or "silence",
         )

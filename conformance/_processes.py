@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from conformance._exchange import CLEAN
 from conformance._own_agent import Launch, launcher
 from fakes.addresses import USUAL_PORTS, Addresses
+from fakes.backoff_policy import Policy, declared_policy
 from fakes.loopback import is_loopback
 from fakes.processes import AgentProcess, WorldProcess, running_world
 from voiceutils.errors import NotConnected
@@ -56,11 +57,13 @@ class Agents:
 
     Attributes:
         addresses: whom to call, by name; CLEAN is the agent under test.
+        backoff: what the agent under test declares of its retries.
         launchers: how to start another process of each, where that is possible.
     """
 
     def __init__(self) -> None:
         self.addresses: dict[str, str] = {}
+        self.backoff: Policy | None = None
         self.launchers: dict[str, Launch] = {}
         self._processes: list[AgentProcess] = []
 
@@ -114,6 +117,7 @@ def start_agents(
         elif clean:
             process = AgentProcess(fakes.addresses, command, unsigned)
             agents.addresses[CLEAN] = agents.start(process)
+            agents.backoff = declared_policy(process.declared.get("backoff"))
             agents.launchers[CLEAN] = launcher(fakes.addresses, command)
         if mutants:
             serve = [sys.executable, "-m", "conformance.mutants", "--json"]

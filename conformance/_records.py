@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 
 import httpx
 import msgspec
 
+from conformance._providers import provider_of
 from fakes.client_findings import ClientFinding
+from fakes.fault_rules import works_on
 from fakes.faults import Fault
-from fakes.ledger import Attempt, CallHeard, TurnHeard
+from fakes.ledger import Attempt, CallHeard, FaultFired, TurnHeard
 from voiceutils.errors import DeadlineExceeded
 
 __all__ = ["Records", "Unsupported"]
@@ -29,6 +32,7 @@ class Records:
     Attributes:
         call: the caller's number; the audio carries it.
         call_sid: the group under which faults and attempts of the call are kept.
+        without: features that the agent is declared to lack.
 
     Args:
         control: address of the fakes' control interface.
@@ -39,17 +43,29 @@ class Records:
     def __init__(self, control: str, call: int, call_sid: str) -> None:
         self.call = call
         self.call_sid = call_sid
-        self._faulty: set[str] = set()
+        self.without: frozenset[str] = frozenset()
+        self._faulty: set[tuple[str, ...]] = set()
         self._http = httpx.AsyncClient(base_url=control, timeout=CONTROL_DEADLINE)
 
     async def fault(self, surface: str, *faults: Fault) -> None:
         """Let the n-th attempt of this call on a surface meet the n-th fault."""
-        self._faulty.add(surface)
-        body = {"surface": surface, "group": self.call_sid, "faults": list(faults)}
-        answer = await self._http.post(
-            "/__fakes/faults", content=msgspec.json.encode(body)
-        )
-        answer.raise_for_status()
+        await self.fault_any((surface,), *faults)
+
+    async def fault_any(self, surfaces: Sequence[str], *faults: Fault) -> None:
+        """Set faults on all surfaces of a provider; an agent uses one of them.
+
+        Those that a surface cannot meet are left out there.
+        """
+        self._expect_used(surfaces[0])
+        self._faulty.add(tuple(surfaces))
+        for surface in surfaces:
+            if not all(works_on(fault, surface) for fault in faults):
+                continue
+            body = {"surface": surface, "group": self.call_sid, "faults": list(faults)}
+            answer = await self._http.post(
+                "/__fakes/faults", content=msgspec.json.encode(body)
+            )
+            answer.raise_for_status()
 
     async def attempts(self, surface: str | None = None) -> list[Attempt]:
         """Return this call's connections and requests, oldest first.
@@ -57,12 +73,13 @@ class Records:
         Raises:
             Unsupported: a fault was set and the agent cannot be told apart from others.
         """
+        self._expect_used(surface or "")
         answer = await self._http.get(f"/__fakes/ledger/groups/{self.call_sid}")
         answer.raise_for_status()
         found = msgspec.convert(answer.json()["attempts"], list[Attempt])
         found.sort(key=lambda attempt: attempt.at)
         if not found and self._faulty:
-            surfaces = ", ".join(sorted(self._faulty))
+            surfaces = ", ".join(sorted(" or ".join(some) for some in self._faulty))
             raise Unsupported(
                 f"faults on {surfaces} need the call's sid in each request: "
                 "tag=<CallSid> on Deepgram's, user=<CallSid> on the model's"
@@ -71,17 +88,29 @@ class Records:
             return found
         return [attempt for attempt in found if attempt.surface == surface]
 
+    def _expect_used(self, surface: str) -> None:
+        if (provider := provider_of(surface)) in self.without:
+            raise Unsupported(f"declared with --without {provider}")
+
     async def check_faults_met(self) -> None:
         """Tell whether the agent came to every surface on which a fault waited.
 
         Raises:
             Unsupported: it did not, so nothing is known of how it takes the fault.
         """
-        for surface in sorted(self._faulty):
-            if not await self.attempts(surface):
+        came_to = {attempt.surface for attempt in await self.attempts()}
+        for surfaces in sorted(self._faulty):
+            if came_to.isdisjoint(surfaces):
+                names = " or ".join(surfaces)
                 raise Unsupported(
-                    f"the agent never came to {surface}, where faults waited"
+                    f"the agent never came to {names}, where faults waited"
                 )
+
+    async def faults_fired(self) -> list[FaultFired]:
+        """Return the faults that this call's attempts met."""
+        answer = await self._http.get(f"/__fakes/ledger/groups/{self.call_sid}")
+        answer.raise_for_status()
+        return msgspec.convert(answer.json()["faults"], list[FaultFired])
 
     async def misconduct(self, surface: str) -> dict[str, str]:
         """Return what this call's client did wrong on a surface, by code."""
@@ -98,6 +127,7 @@ class Records:
 
     async def heard(self) -> list[TurnHeard]:
         """Return the caller's turns as they reached the recogniser."""
+        self._expect_used("listen")
         answer = await self._http.get(f"/__fakes/ledger/calls/{self.call}")
         if answer.status_code == httpx.codes.NOT_FOUND:
             return []

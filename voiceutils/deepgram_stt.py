@@ -244,24 +244,27 @@ class DeepgramSTTService:
         self._session.opened(self._clock())
         self._something_to_send.set()
 
-    async def _attempt_lasting_connection(self) -> str:
-        await self._attempt_connection()
+    async def _hear_lasting_link(self) -> None:
+        """Hear a link until it ends; one that ended soon was a failed attempt."""
+        if self._link is None:
+            await self._attempt_connection()
+            await self._events.put(LinkRestored())
         opened = self._clock()
-        await self._events.put(LinkRestored())
         reason = await self._hear()
-        if self._clock() - opened < LASTING_SECONDS and not self._closed:
+        if self._closed:
+            return
+        logger.warning("lost the link to Deepgram STT: %s", reason)
+        await self._events.put(LinkLost(reason))
+        if self._clock() - opened < LASTING_SECONDS:
             raise ProviderError(f"Deepgram STT accepted and left: {reason}")
-        return reason
 
     async def _serve(self) -> None:
         """Hear one link after another until the service is closed or gives up."""
         try:
-            reason = await self._hear()
+            await self._retried(self._hear_lasting_link)
             while not self._closed:
-                logger.warning("lost the link to Deepgram STT: %s", reason)
-                await self._events.put(LinkLost(reason))
                 await self._sleep(self._spread.delay(0, self._random.random()))
-                reason = await self._retried(self._attempt_lasting_connection)
+                await self._retried(self._hear_lasting_link)
         except VoiceError as failure:
             logger.error("Deepgram STT is gone: %s", failure)
             self._end(failure)
