@@ -10,16 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from conformance._providers import PROVIDERS
 from fakes.ledger_entries import Attempt
 
 __all__ = ["ROLES", "USUAL", "Acquaintance", "acquaintance_of"]
 
-# What can play each role; in the order in which it is believed to.
-ROLES = {
-    "listen": ("listen", "flux", "agent"),
-    "speak_rest": ("speak_rest", "speak", "speak_flux", "agent"),
-    "chat": ("chat", "agent"),
-}
+ROLES = {players[0]: players for players in PROVIDERS.values()}
+"""What can play each role."""
 
 
 class Acquaintance(NamedTuple):

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from conformance._limits import BARGE_IN_LIMIT
-from conformance._line import Line
+from typing import TYPE_CHECKING
+
 from fakes.call_record import TurnRecord
+
+if TYPE_CHECKING:
+    from conformance._line import Line
 
 __all__ = ["LONG", "expect_stopped"]
 
@@ -22,8 +25,8 @@ def expect_stopped(line: Line, turn: TurnRecord) -> None:
         turn.barge_in, f"the agent is speaking when turn {turn.turn} begins", "silence"
     )
     line.expect(
-        turn.stopped_after is not None and turn.stopped_after <= BARGE_IN_LIMIT,
-        f"the old reply is heard for at most {BARGE_IN_LIMIT:g} s after the caller "
-        f"speaks up (turn {turn.turn})",
+        turn.stopped_after is not None and turn.stopped_after <= line.limits.barge_in,
+        f"the old reply is heard for at most {line.limits.barge_in:g} s after the "
+        f"caller speaks up (turn {turn.turn})",
         f"{turn.stopped_after:.2f} s" if turn.stopped_after is not None else "never",
     )

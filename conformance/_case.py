@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FEATURES",
+    "GRID_CHAPTER",
     "INFO",
     "MUST",
     "SHOULD",
@@ -30,6 +31,7 @@ __all__ = [
 ]
 
 _PARTS = ("Do", "Expect", "Because")
+GRID_CHAPTER = 6  # provider failure
 _NUMBER = re.compile(r"[1-9]\d*\.[1-9]\d*")
 
 
@@ -44,19 +46,23 @@ class Level(enum.StrEnum):
 # What an agent may lack, as declared by ``--without``.
 FEATURES = {
     "barge-in": "the caller can interrupt it",
+    "concurrent-calls": "it answers several calls at once",
     "greeting": "it speaks first",
     "keypad": "it answers what was keyed in",
     "marks": "it asks to be told what has been played",
     "memory": "the model is told of earlier turns",
     "metrics": "GET /metrics tells what it measured; see conformance/README.md",
+    "model": "its model can be the fake one",
+    "recogniser": "it hears through Deepgram",
     "signature": "it demands Twilio's signature when TWILIO_AUTH_TOKEN is set",
+    "voice": "it speaks through Deepgram",
 }
 
 MUST, SHOULD, INFO = Level.MUST, Level.SHOULD, Level.INFO
 
 
 class Case(NamedTuple):
-    """One numbered case, as declared."""
+    """One numbered case, as declared; a cell of the grid has a name for a number."""
 
     number: str
     level: Level
@@ -72,15 +78,24 @@ class Case(NamedTuple):
     @property
     def chapter(self) -> int:
         """The part before the point."""
-        return int(self.number.split(".")[0])
+        return GRID_CHAPTER if self.is_cell else int(self.number.split(".")[0])
+
+    @property
+    def is_cell(self) -> bool:
+        """Whether it is a cell of the grid, such as ``voice/greeting/refuse-503``."""
+        return "/" in self.number
 
     @property
     def order(self) -> tuple[int, ...]:
-        """Sorts 2.10 after 2.9."""
+        """Sorts 2.10 after 2.9, and cells after the cases of their chapter."""
+        if self.is_cell:
+            return (GRID_CHAPTER, 1000, *self.number.encode())
         return tuple(int(part) for part in self.number.split("."))
 
     def selected_by(self, selector: str | None) -> bool:
-        """Tell whether ``--case SELECTOR`` means this case."""
+        """Tell whether ``--case SELECTOR`` means this case; a cell by its beginning."""
+        if self.is_cell and selector is not None and not selector.isdigit():
+            return f"{self.number}/".startswith(f"{selector.rstrip('/')}/")
         return selector is None or selector in (self.number, str(self.chapter))
 
 

@@ -23,8 +23,10 @@ from conformance._case import SHOULD, Case, CaseFailed, Level
 from conformance._company import Company
 from conformance._figures import Figure
 from conformance._first_calls import meet
+from conformance._limits import Limits
 from conformance._line import Line, Numbering, Unsupported
 from conformance._own_agent import Launch
+from conformance._profiles import PROFILES, Profile
 from conformance._records import NeedsBooth
 from conformance._report import Outcome, Status
 from fakes.evidence.keeper import Keeper
@@ -87,6 +89,8 @@ class Exchange:
         booths: for an agent of which nothing is known; None for the reference agent.
         keeper: keeps the calls of the agent under test, if anybody wants them.
         speech: how the code in the audio is written and read.
+        limits: what the agent is held to.
+        profile: raises levels, and demands features.
 
     Attributes:
         outcomes: of the cases judged so far, for the report.
@@ -107,6 +111,8 @@ class Exchange:
         booths: Booths | None = None,
         keeper: Keeper | None = None,
         speech: SpeechMode = "exact",
+        limits: Limits | None = None,
+        profile: Profile = PROFILES["core"],
     ) -> None:
         # Now, and not while calls are under way.
         speaking(speech)
@@ -114,12 +120,14 @@ class Exchange:
         self._speech = speech
         self._booths = booths
         self._keeper = keeper
+        self._limits = limits or Limits()
+        self._profile = profile
         self.acquaintance: Acquaintance | None = None
         self._meeting: asyncio.Future[Acquaintance] | None = None
         self._known_failing = dict(known_failing or {})
         self.outcomes: list[Outcome] = []
         self._launchers = dict(launchers or {})
-        self._without = without
+        self._without = without - set(profile.demanded)
         self.verdicts: dict[tuple[str, str], Verdict] = {}
         self._control = control
         self._agents = agents
@@ -128,7 +136,8 @@ class Exchange:
         self._reach = reach or Reach()
         self._futures: dict[tuple[str, str], Future[Verdict]] = {}
         self._loop = asyncio.new_event_loop()
-        self._lines = asyncio.Semaphore(LINES)
+        self._at_once = 1 if "concurrent-calls" in self._without else LINES
+        self._lines = asyncio.Semaphore(self._at_once)
         self._alone = asyncio.Lock()
         self._thread = threading.Thread(
             target=self._loop.run_forever, name="exchange", daemon=True
@@ -164,6 +173,7 @@ class Exchange:
 
     def judge(self, case: Case) -> None:
         """Turn the verdict on the agent under test into a pytest outcome."""
+        case = self._profile.applied(case)
         pair = Pair(case, CLEAN)
         self.dial([pair])
         verdict = self._awaited(pair)
@@ -268,7 +278,7 @@ class Exchange:
 
     async def _meet(self) -> Acquaintance:
         agent, control = self._agents[CLEAN], self._control
-        together = min(LINES, sum(name == CLEAN for _, name in self._futures))
+        together = min(self._at_once, sum(name == CLEAN for _, name in self._futures))
         async with Line("", agent, control, self._numbering, reach=self._reach) as line:
             self.acquaintance = await meet(line, together)
         return self.acquaintance
@@ -280,12 +290,12 @@ class Exchange:
             yield
             return
         async with self._alone:  # two that each wait for all lines wait for each other
-            for _ in range(LINES):
+            for _ in range(self._at_once):
                 await self._lines.acquire()
             try:
                 yield
             finally:
-                for _ in range(LINES):
+                for _ in range(self._at_once):
                     self._lines.release()
 
     async def _put_validly(
@@ -350,7 +360,10 @@ class Exchange:
             album=Album(kept, control, agent) if kept else None,
             speech=self._speech,
         )
-        line.greets = "greeting" not in self._without or pair.agent != CLEAN
+        line.limits = self._limits
+        if pair.agent == CLEAN:
+            line.greets = "greeting" not in self._without
+            line.without = self._without
         line.acquaintance = known
         line.company = None if booth is None else Company()
         return line

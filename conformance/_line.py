@@ -22,7 +22,7 @@ import msgspec
 from conformance._album import Album
 from conformance._case import CaseFailed
 from conformance._figures import Figure
-from conformance._limits import SILENCE_LIMIT
+from conformance._limits import Limits
 from conformance._meddler import Meddler, meddled, unchanged
 from conformance._own_agent import Launch, OwnAgent
 from conformance._records import Records, Unsupported
@@ -77,6 +77,7 @@ class Line(Records):
         call_sid: the group under which faults and attempts of the call are kept.
         record: the call's record once :meth:`talk` has returned.
         greets: whether the agent speaks first; if it does not, no greeting is awaited.
+        limits: what the agent is held to.
         lateness: of every frame sent so far, on this line and those beside it.
         figures: what the case has measured, whatever its verdict.
 
@@ -109,6 +110,7 @@ class Line(Records):
         self._speech = speech
         self.figures: list[Figure] = []
         self.greets = True
+        self.limits = Limits()
         self._reach = reach or Reach()
         super().__init__(control, numbering.take(), f"CA{uuid.uuid4().hex}")
         self.agent = agent
@@ -141,7 +143,8 @@ class Line(Records):
             self.album,
             self._speech,
         )
-        other.greets = self.greets
+        other.greets, other.limits = self.greets, self.limits
+        other.without = self.without
         other.acquaintance = self.acquaintance
         other.company = self.company
         other._family = self._family
@@ -172,7 +175,7 @@ class Line(Records):
                 call_sid=self.call_sid,
                 auth_token=auth_token,
                 deadline=deadline,
-                patience=SILENCE_LIMIT,
+                patience=self.limits.silence,
                 settings=settings,
                 connect=self._reach.via,
                 authority=self._reach.authority,
@@ -349,6 +352,7 @@ class Line(Records):
         ended = record.cause.startswith("agent ")
         self.expect(
             answered or ended,
-            f"something is heard within {SILENCE_LIMIT:g} s, or the agent hangs up",
+            f"something is heard within {self.limits.silence:g} s, or the agent hangs "
+            "up",
             record.cause or "silence",
         )

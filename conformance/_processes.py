@@ -18,6 +18,7 @@ from conformance._own_agent import (
     unsigned_environment,
 )
 from fakes.addresses import USUAL_PORTS, Addresses
+from fakes.backoff_policy import Policy, declared_policy
 from fakes.llm.rules_file import read_replies
 from fakes.loopback import is_loopback
 from fakes.processes import AgentProcess, WorldProcess, running_world
@@ -87,12 +88,14 @@ class Agents:
 
     Attributes:
         addresses: whom to call, by name; CLEAN is the agent under test.
+        backoff: what the agent under test declares of its retries.
         launchers: how to start another process of each, where that is possible.
         detours: where the public names of agents lead.
     """
 
     def __init__(self) -> None:
         self.addresses: dict[str, str] = {}
+        self.backoff: Policy | None = None
         self.launchers: dict[str, Launch] = {}
         self.detours: dict[str, str] = {}
         self._processes: list[AgentProcess] = []
@@ -155,6 +158,7 @@ def start_agents(
                 **keeping._asdict(),
             )
             agents.addresses[CLEAN] = agents.start(process)
+            agents.backoff = declared_policy(process.declared.get("backoff"))
             launch = launcher(fakes.addresses, command, keeping=keeping)
             agents.launchers[CLEAN] = launch
         if mutants:

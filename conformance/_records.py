@@ -14,6 +14,7 @@ import msgspec
 from conformance._acquaintance import USUAL, Acquaintance
 from conformance._case import Unsupported
 from conformance._company import Company
+from conformance._providers import provider_of
 from fakes.client_findings import ClientFinding
 from fakes.evidence.call_evidence import CallEvidence
 from fakes.fault_rules import works_on
@@ -40,6 +41,7 @@ class Records:
         call: the caller's number; the audio carries it.
         call_sid: the group under which faults and attempts of the call are kept, if
             the agent says it.
+        without: features that the agent is declared to lack.
         acquaintance: how the agent meets its providers.
         company: the lines of a case that has agent and fakes for itself, else None.
 
@@ -52,6 +54,7 @@ class Records:
     def __init__(self, control: str, call: int, call_sid: str) -> None:
         self.call = call
         self.call_sid = call_sid
+        self.without: frozenset[str] = frozenset()
         self.acquaintance: Acquaintance = USUAL
         self.company: Company | None = None
         # The place of the first fault that is one, by surface.
@@ -75,6 +78,7 @@ class Records:
         self._faulty[surface] = kinds.index(False) if False in kinds else 0
 
     def _played_by(self, role: str, faults: tuple[Fault, ...]) -> str:
+        self._expect_used(role)
         surface = self.acquaintance.surface_of(role)
         for fault in faults:
             if not works_on(fault, surface):
@@ -98,6 +102,7 @@ class Records:
             NeedsBooth: the agent does not say whose they are.
             Unsupported: and that cannot be told in another way.
         """
+        self._expect_used(surface or "")
         found = await self._visible()
         if surface is not None:
             real = self.acquaintance.surface_of(surface)
@@ -146,6 +151,10 @@ class Records:
         body = msgspec.json.encode(content)
         (await self._http.post(path, content=body)).raise_for_status()
 
+    def _expect_used(self, surface: str) -> None:
+        if (provider := provider_of(surface)) in self.without:
+            raise Unsupported(f"declared with --without {provider}")
+
     async def check_faults_met(self) -> None:
         """Tell whether the agent came to every surface as often as a fault waited.
 
@@ -161,6 +170,13 @@ class Records:
                     f"the agent came to {surface} {often}; the fault waited for "
                     f"attempt {place + 1}"
                 )
+
+    async def faults_fired(self) -> list[FaultFired]:
+        """Return the faults that this call's attempts met."""
+        alone = self._company_or_tags() is not None
+        path = "/__fakes/ledger" + ("" if alone else f"/groups/{self.call_sid}")
+        content = await self._get(path)
+        return msgspec.convert(content["faults"], list[FaultFired])
 
     async def findings(self) -> list[ClientFinding]:
         """Return what this call's client did wrong, worst first."""
@@ -180,6 +196,7 @@ class Records:
 
     async def heard(self) -> list[TurnHeard]:
         """Return the caller's turns as they reached the recogniser."""
+        self._expect_used("listen")
         answer = await self._http.get(f"/__fakes/ledger/calls/{self.call}")
         if answer.status_code == httpx.codes.NOT_FOUND:
             return []

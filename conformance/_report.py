@@ -10,8 +10,11 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
+import msgspec
+
 from conformance._case import Case, CaseFailed
 from conformance._figures import Figure
+from conformance._limits import Limits
 
 __all__ = [
     "EXITS",
@@ -170,7 +173,13 @@ def summary(outcomes: Sequence[Outcome]) -> list[str]:
 
 
 def report(
-    outcomes: Sequence[Outcome], *, code: int, agent: str, seed: int
+    outcomes: Sequence[Outcome],
+    *,
+    code: int,
+    agent: str,
+    seed: int,
+    profile: str = "core",
+    limits: Limits | None = None,
 ) -> dict[str, Any]:
     """Return the report as it is written to ``--report FILE``.
 
@@ -179,12 +188,16 @@ def report(
         code: the exit code.
         agent: whom the cases were put to.
         seed: of the calls' numbers.
+        profile: name of the profile that set the levels.
+        limits: what the agent was held to; None is the usual ones.
     """
     count = Counter(outcome.status for outcome in outcomes)
     return {
         "version": 1,
         "agent": agent,
         "seed": seed,
+        "profile": profile,
+        "limits": msgspec.to_builtins(limits or Limits()),
         "exit": {"code": code, "meaning": EXITS.get(code, "")},
         "counts": {str(status): count[status] for status in Status},
         "cases": [

@@ -11,12 +11,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar, get_args
 
+import msgspec
 import pytest
 
+from conformance._budgets import read_budgets
 from conformance._case import FEATURES, Case
 from conformance._exchange import CLEAN, Exchange, Pair
+from conformance._grid import cells
 from conformance._index import all_cases, topic_of
 from conformance._known_failing import read_known_failing
+from conformance._limits import Limits
 from conformance._line import Numbering
 from conformance._own_agent import Keeping
 from conformance._processes import (
@@ -26,9 +30,11 @@ from conformance._processes import (
     start_agents,
     start_fakes,
 )
+from conformance._profiles import PROFILES
 from conformance._report import Outcome, exit_code, report, run_results, summary
 from conformance.matrix.page import render_matrix
 from conformance.matrix.reports import decode_report
+from fakes.backoff_policy import parse_policy
 from fakes.evidence.keeper import Keeper
 from fakes.processes import visits_at
 from fakes.speech import SpeechMode
@@ -46,6 +52,7 @@ _keeper = pytest.StashKey[Keeper]()
 _reach = pytest.StashKey[Reach]()
 _called = pytest.StashKey[bool]()
 _without = pytest.StashKey[frozenset[str]]()
+_limits = pytest.StashKey[Limits]()
 _known_failing = pytest.StashKey[dict[str, str]]()
 _outcomes = pytest.StashKey[list[Outcome]]()
 _exchange = pytest.StashKey[Exchange]()
@@ -136,6 +143,32 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         + "; ".join(f"{name} ({meaning})" for name, meaning in FEATURES.items()),
     )
     group.addoption(
+        "--grid",
+        choices=("sample", "whole", "none"),
+        default="sample",
+        help="provider faults x phases of a call: some cells, drawn by the seed; all; "
+        "or none. --case model/thinking selects cells by the beginning of their names",
+    )
+    group.addoption(
+        "--profile",
+        choices=tuple(PROFILES),
+        default="core",
+        help="; ".join(f"{one.name}: {one.meaning}" for one in PROFILES.values()),
+    )
+    group.addoption(
+        "--budgets",
+        metavar="FILE.toml",
+        help="what the agent is held to, in place of the usual limits; see "
+        "conformance/README.md",
+    )
+    group.addoption(
+        "--backoff",
+        metavar="POLICY",
+        help="what the agent promises of its retries, such as "
+        "initial=0.25,factor=1.5,max=5,jitter=equal,attempts=5; without it what it "
+        "declares in its line of JSON, or general bounds",
+    )
+    group.addoption(
         "--known-failing",
         metavar="FILE",
         help="cases that the agent is known to fail, a line each: number, space, "
@@ -182,19 +215,29 @@ def pytest_configure(config: pytest.Config) -> None:
     seed = config.getoption("--seed")
     if seed is None:
         seed = random.SystemRandom().randrange(10_000)
-    config.stash[_seed] = seed
+    config.stash[_seed] = config.option.seed = seed
     authority = config.getoption("--authority")
     listed = config.getoption("--known-failing")
     try:
         numbers = {case.number for case in all_cases()} if listed else set()
+        numbers |= {cell.name for cell in cells()}
         reasons = read_known_failing(Path(listed), numbers) if listed else {}
         config.stash[_known_failing] = reasons
+        config.stash[_limits] = _limits_of(config)
         detours = read_detours(config.getoption("--connect"), allow_remote=True)
         if authority:
             trusting(authority)
     except SettingError as error:
         raise pytest.UsageError(str(error)) from error
     config.stash[_reach] = Reach(via=detours, authority=authority)
+
+
+def _limits_of(config: pytest.Config) -> Limits:
+    budgets, backoff = config.getoption("--budgets"), config.getoption("--backoff")
+    limits = read_budgets(Path(budgets)) if budgets else Limits()
+    if backoff:
+        limits = msgspec.structs.replace(limits, backoff=parse_policy(backoff))
+    return limits
 
 
 def pytest_terminal_summary(
@@ -230,7 +273,15 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
         code = int(pytest.ExitCode.TESTS_FAILED)
     session.exitstatus = code
     agent, seed = _agent_of(session.config), stash[_seed]
-    content = json.dumps(report(outcomes, code=code, agent=agent, seed=seed), indent=1)
+    told = report(
+        outcomes,
+        code=code,
+        agent=agent,
+        seed=seed,
+        profile=session.config.getoption("--profile"),
+        limits=stash[_limits],
+    )
+    content = json.dumps(told, indent=1)
     if path := session.config.getoption("--report"):
         Path(path).write_text(content + "\n", "utf-8")
     if path := session.config.getoption("--html"):
@@ -255,9 +306,11 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
         f"{name} {importlib.metadata.version(name)}" for name in _SHOWN
     )
     agent = _agent_of(config)
+    profile, held = config.getoption("--profile"), str(config.stash[_limits])
     python = f"{platform.python_implementation()} {platform.python_version()}"
     return [
         f"busyhour: seed {config.stash[_seed]} (replay with --seed), agent: {agent}",
+        f"busyhour: profile {profile}, held to {held}",
         f"busyhour: {python}, {os.cpu_count()} processors, {versions}",
     ]
 
@@ -384,6 +437,10 @@ def exchange(
         keeper = pytestconfig.stash[_keeper] = Keeper(Path(folder))
         whom, seed = _agent_of(pytestconfig), pytestconfig.stash[_seed]
         _started(pytestconfig, lambda: keeper.begin("conformance", whom, seed))
+    limits = pytestconfig.stash[_limits]
+    if limits.backoff is None:
+        limits = msgspec.structs.replace(limits, backoff=agents.backoff)
+        pytestconfig.stash[_limits] = limits
     running = Exchange(
         fakes.addresses.control,
         agents.addresses,
@@ -396,6 +453,8 @@ def exchange(
         booths=booths,
         keeper=keeper,
         speech=speech,
+        limits=limits,
+        profile=PROFILES[pytestconfig.getoption("--profile")],
     )
     running.outcomes = pytestconfig.stash[_outcomes]
     pytestconfig.stash[_exchange] = running

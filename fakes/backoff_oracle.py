@@ -189,7 +189,7 @@ class _Chain:
         if self._policy and self._tries > self._policy.attempts:
             most = self._policy.attempts
             yield f"attempt {self._tries}, {most} at the most were promised"
-        self._before = None if before.retry_after is not None else delay
+        self._before = delay
         self._fewest += 1
         self._most += 1
 

@@ -121,7 +121,6 @@ class DeepgramSTTService:
         self._initial_delay = initial_delay
         # A provider that restarts drops all calls at once; they come back spread out.
         self._spread = Backoff(initial_delay, max_delay=max_delay, jitter="full")
-        self._after_failure = Backoff(initial_delay, max_delay=max_delay, jitter=jitter)
         self._max_delay = max_delay
         self._jitter = jitter
         self._total_limit = total_limit
@@ -245,29 +244,27 @@ class DeepgramSTTService:
         self._session.opened(self._clock())
         self._something_to_send.set()
 
-    async def _attempt_lasting_connection(self) -> str:
-        await self._attempt_connection()
+    async def _hear_lasting_link(self) -> None:
+        """Hear a link until it ends; one that ended soon was a failed attempt."""
+        if self._link is None:
+            await self._attempt_connection()
+            await self._events.put(LinkRestored())
         opened = self._clock()
-        await self._events.put(LinkRestored())
         reason = await self._hear()
-        if self._clock() - opened < LASTING_SECONDS and not self._closed:
+        if self._closed:
+            return
+        logger.warning("lost the link to Deepgram STT: %s", reason)
+        await self._events.put(LinkLost(reason))
+        if self._clock() - opened < LASTING_SECONDS:
             raise ProviderError(f"Deepgram STT accepted and left: {reason}")
-        return reason
 
     async def _serve(self) -> None:
         """Hear one link after another until the service is closed or gives up."""
-        opened = self._clock()
         try:
-            reason = await self._hear()
-            lasted = self._clock() - opened >= LASTING_SECONDS
+            await self._retried(self._hear_lasting_link)
             while not self._closed:
-                logger.warning("lost the link to Deepgram STT: %s", reason)
-                await self._events.put(LinkLost(reason))
-                # Only the first link can have been short, and then it is a failure.
-                delays = self._spread if lasted else self._after_failure
-                await self._sleep(delays.delay(0, self._random.random()))
-                reason = await self._retried(self._attempt_lasting_connection)
-                lasted = True
+                await self._sleep(self._spread.delay(0, self._random.random()))
+                await self._retried(self._hear_lasting_link)
         except VoiceError as failure:
             logger.error("Deepgram STT is gone: %s", failure)
             self._end(failure)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from conformance._case import INFO, MUST, SHOULD, case
-from conformance._limits import GREETING_LIMIT
 from conformance._line import Line
 from fakes.faults import Delay
 from fakes.twilio.caller.script import AwaitGreeting, HangUp, Pause, Say
@@ -29,8 +28,8 @@ async def test_greeting_does_not_wait_for_the_recogniser(line: Line) -> None:
 
     greeting = record.greeting_after
     line.expect(
-        greeting is not None and greeting <= GREETING_LIMIT,
-        f"the greeting is heard within {GREETING_LIMIT:g} s of the answer",
+        greeting is not None and greeting <= line.limits.greeting,
+        f"the greeting is heard within {line.limits.greeting:g} s of the answer",
         "no greeting" if greeting is None else f"after {greeting:.2f} s",
     )
 

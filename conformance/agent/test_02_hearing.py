@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from conformance._case import INFO, MUST, SHOULD, case
-from conformance._limits import MESSAGE_LIMIT
 from conformance._line import Line
 from fakes.twilio.caller.script import AwaitGreeting, HangUp, Pause, Say, plain_words
 
@@ -52,6 +51,7 @@ async def test_every_frame_reaches_the_recogniser_once(line: Line) -> None:
     level=MUST,
     source="https://github.com/deepgram-devs/sts-twilio",
     mutants=("drops_the_tail",),
+    needs=("concurrent-calls",),
 )
 async def test_tail_is_heard_when_the_caller_hangs_up(line: Line) -> None:
     """The last words before a hang-up reach the recogniser.
@@ -95,8 +95,8 @@ async def test_audio_is_sent_in_short_messages(line: Line) -> None:
 
     longest = await line.longest_message()
     line.expect(
-        longest <= MESSAGE_LIMIT,
-        f"messages of at most {MESSAGE_LIMIT * 1000:.0f} ms",
+        longest <= line.limits.message,
+        f"messages of at most {line.limits.message * 1000:.0f} ms",
         f"one of {longest * 1000:.0f} ms",
     )
 

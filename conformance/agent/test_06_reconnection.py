@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from conformance._backoff import expect_spread
 from conformance._case import MUST, SHOULD, case
 from conformance._line import Line
 from fakes.faults import Close, Delay, Nothing, Reset
@@ -93,6 +94,7 @@ async def test_drops_are_forgiven_after_a_healthy_time(line: Line) -> None:
     level=SHOULD,
     source="https://github.com/BasedHardware/omi/issues/4746",
     mutants=("reconnects_in_step",),
+    needs=("concurrent-calls",),
 )
 async def test_reconnections_of_many_calls_are_spread(line: Line) -> None:
     """Calls whose working links end in the same moment come back apart.
@@ -123,6 +125,7 @@ async def test_reconnections_of_many_calls_are_spread(line: Line) -> None:
         "waits that spread over at least 60 ms",
         f"{spread * 1000:.1f} ms, from {waits[0]:.3f} s",
     )
+    expect_spread(line, seen)
 
 
 @case(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 
 from conformance._case import MUST, SHOULD, case
-from conformance._limits import TEARDOWN_LIMIT
 from conformance._line import Line
 from fakes.faults import Delay, Nothing, Recite, Trickle
 from fakes.twilio.caller.script import AwaitGreeting, HangUp, HangUpHow, Pause, Say
@@ -18,10 +17,10 @@ async def _hang_up_and_look(line: Line, how: HangUpHow) -> None:
         "the agent had a connection to the recogniser",
         "none",
     )
-    left = await line.open_sockets(within=TEARDOWN_LIMIT)
+    left = await line.open_sockets(within=line.limits.teardown)
     line.expect(
         not left,
-        f"no provider socket is open {TEARDOWN_LIMIT:g} s after the hang-up",
+        f"no provider socket is open {line.limits.teardown:g} s after the hang-up",
         ", ".join(f"{attempt.surface} (attempt {attempt.id})" for attempt in left),
     )
 
@@ -88,7 +87,7 @@ async def test_dead_line_is_noticed(line: Line) -> None:
     Because: a machine that lost its power says no goodbye, and the meter runs.
     """
     await line.talk(AwaitGreeting(), HangUp("half_open"), deadline=16.0)
-    await _expect_closed(line, within=TEARDOWN_LIMIT)
+    await _expect_closed(line, within=line.limits.teardown)
 
 
 async def _expect_closed(line: Line, within: float) -> None:
@@ -174,7 +173,7 @@ async def test_stop_alone_ends_the_call(line: Line) -> None:
             HangUp(),
             address=tap.address,
         )
-        await _expect_closed(line, within=TEARDOWN_LIMIT)
+        await _expect_closed(line, within=line.limits.teardown)
 
 
 @case(
@@ -182,6 +181,7 @@ async def test_stop_alone_ends_the_call(line: Line) -> None:
     level=MUST,
     source="https://github.com/pipecat-ai/pipecat/pull/4902",
     mutants=("keeps_the_recogniser_open", "cleans_up_only_after_stop"),
+    needs=("concurrent-calls",),
 )
 async def test_many_short_calls_leave_nothing(line: Line) -> None:
     """Many short calls leave no socket behind in the agent.
@@ -284,6 +284,6 @@ async def test_recogniser_is_told_of_the_end(line: Line) -> None:
     Because: without it the words of the last second are thrown away.
     """
     await line.talk(AwaitGreeting(), Say("What time is it?"), HangUp())
-    await _expect_closed(line, within=TEARDOWN_LIMIT)
+    await _expect_closed(line, within=line.limits.teardown)
     found = await line.misconduct("listen")
     line.expect("no_farewell" not in found, "CloseStream", found.get("no_farewell", ""))

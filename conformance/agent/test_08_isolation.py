@@ -21,6 +21,7 @@ from fakes.twilio.caller.script import (
     level=MUST,
     source="https://github.com/deepgram/deepgram-twilio-streaming-voice-agent/issues/3",
     mutants=("answers_the_last_caller", "plays_to_the_first_stream"),
+    needs=("concurrent-calls",),
 )
 async def test_each_caller_hears_replies_to_its_own_words(line: Line) -> None:
     """Two callers at once each hear replies to their own words only.
@@ -61,6 +62,7 @@ async def test_each_caller_hears_replies_to_its_own_words(line: Line) -> None:
     level=MUST,
     source="https://github.com/deepgram/deepgram-twilio-streaming-voice-agent",
     mutants=("interrupts_every_caller",),
+    needs=("concurrent-calls",),
 )
 async def test_one_caller_does_not_silence_another(line: Line) -> None:
     """What one caller says does not cut off another caller's reply.
@@ -95,6 +97,7 @@ async def test_one_caller_does_not_silence_another(line: Line) -> None:
     level=MUST,
     source="https://github.com/livekit/agents/pull/3705",
     mutants=("shares_one_recogniser", "answers_the_last_caller"),
+    needs=("concurrent-calls",),
 )
 async def test_many_callers_do_not_mix(line: Line) -> None:
     """Eight callers at once are eight conversations.
@@ -135,6 +138,7 @@ async def test_many_callers_do_not_mix(line: Line) -> None:
     level=MUST,
     source="https://github.com/pipecat-ai/pipecat/pull/4774",
     mutants=("drops_the_older_call",),
+    needs=("concurrent-calls",),
 )
 async def test_new_caller_does_not_replace_the_old_one(line: Line) -> None:
     """A caller who comes later does not take the place of one who is there.
@@ -169,6 +173,7 @@ _ENDINGS: tuple[HangUpHow, ...] = ("stop", "close", "reset")
     level=MUST,
     source="https://github.com/deepgram/deepgram-twilio-streaming-voice-agent",
     mutants=("stops_everyone_at_a_hang_up",),
+    needs=("concurrent-calls",),
 )
 async def test_leaving_caller_does_not_disturb_the_others(line: Line) -> None:
     """A caller who leaves does not cut off anybody else.

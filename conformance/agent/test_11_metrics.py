@@ -117,7 +117,10 @@ async def test_figures_follow_the_wire(line: Line) -> None:
     level=MUST,
     source="https://github.com/deepgram/deepgram-twilio-streaming-voice-agent",
     mutants=("mixes_the_figures_of_calls",),
-    needs=("metrics",),
+    needs=(
+        "concurrent-calls",
+        "metrics",
+    ),
 )
 async def test_figures_belong_to_their_call(line: Line) -> None:
     """The figures of a call are its own.
@@ -170,7 +173,10 @@ async def test_speech_is_not_charged_with_the_model(line: Line) -> None:
     level=SHOULD,
     source="https://github.com/livekit/agents/pull/4823",
     mutants=("counts_ended_calls_as_open",),
-    needs=("metrics",),
+    needs=(
+        "concurrent-calls",
+        "metrics",
+    ),
 )
 async def test_open_calls_are_counted(line: Line) -> None:
     """The number of open calls is true during calls and after them.

@@ -161,6 +161,7 @@ async def test_signature_holds_behind_a_proxy(line: Line) -> None:
     level=MUST,
     source="https://github.com/livekit/agents/pull/6759",
     mutants=("logs_its_keys",),
+    needs=("concurrent-calls",),
 )
 async def test_keys_are_not_told(line: Line) -> None:
     """Keys of providers are neither logged nor spoken.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 
 from conformance._case import INFO, MUST, SHOULD, case
-from conformance._limits import GREETING_LIMIT
 from conformance._line import Line
 from fakes.faults import Delay, Refuse
 from fakes.twilio.caller.script import AwaitGreeting, HangUp, Pause, Say
@@ -40,6 +39,7 @@ def _expect_undisturbed(line: Line) -> None:
     level=MUST,
     source="https://github.com/BasedHardware/omi/issues/5577",
     mutants=("sleeps_in_its_retry",),
+    needs=("concurrent-calls",),
 )
 async def test_retries_of_one_call_do_not_hold_up_another(line: Line) -> None:
     """A call that cannot reach its recogniser does not hold up another one.
@@ -68,6 +68,7 @@ async def test_retries_of_one_call_do_not_hold_up_another(line: Line) -> None:
     level=MUST,
     source="https://github.com/BasedHardware/omi/issues/6020",
     mutants=("blocks_while_the_model_thinks",),
+    needs=("concurrent-calls",),
 )
 async def test_slow_model_of_one_call_does_not_hold_up_another(line: Line) -> None:
     """A call that waits for its model does not hold up another one.
@@ -98,7 +99,10 @@ async def test_slow_model_of_one_call_does_not_hold_up_another(line: Line) -> No
     level=SHOULD,
     source="https://github.com/pipecat-ai/pipecat/issues/764",
     mutants=("greets_one_after_another",),
-    needs=("greeting",),
+    needs=(
+        "concurrent-calls",
+        "greeting",
+    ),
 )
 async def test_callers_at_once_are_greeted_at_once(line: Line) -> None:
     """Callers who call in the same moment are greeted in the same moment.
@@ -118,8 +122,8 @@ async def test_callers_at_once_are_greeted_at_once(line: Line) -> None:
     line.expect(len(known) == 8, "eight greetings", f"{len(known)}")
     line.figure("last of eight greetings", known[-1])
     line.expect(
-        known[-1] <= GREETING_LIMIT,
-        f"each within {GREETING_LIMIT:g} s",
+        known[-1] <= line.limits.greeting,
+        f"each within {line.limits.greeting:g} s",
         f"the last after {known[-1]:.2f} s",
     )
 
@@ -128,6 +132,7 @@ async def test_callers_at_once_are_greeted_at_once(line: Line) -> None:
     "13.4",
     level=INFO,
     source="https://github.com/streamcoreai/streamcore-server/issues/56",
+    needs=("concurrent-calls",),
 )
 async def test_cost_of_a_call_is_told(line: Line) -> None:
     """How much of a processor a call takes.

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
+from conformance._case import GRID_CHAPTER
 from voiceutils.errors import SettingError
 
 __all__ = ["Case", "Exit", "Report", "badge_of", "decode_report", "read_report"]
@@ -39,7 +41,9 @@ class Case(msgspec.Struct):
 
     @property
     def order(self) -> tuple[int, ...]:
-        """Sorts 2.10 after 2.9."""
+        """Sorts 2.10 after 2.9, and cells of the grid after their chapter."""
+        if "/" in self.number:
+            return GRID_CHAPTER, 1000
         return tuple(int(part) for part in self.number.split(".") if part.isdigit())
 
 
@@ -59,6 +63,14 @@ class Report(msgspec.Struct):
     exit: Exit
     counts: dict[str, int]
     cases: list[Case]
+    profile: str = ""
+    limits: dict[str, Any] = {}
+
+    @property
+    def held_to(self) -> str:
+        """The limits in words."""
+        seconds = {k: v for k, v in self.limits.items() if isinstance(v, int | float)}
+        return ", ".join(f"{name} {value:g} s" for name, value in seconds.items())
 
 
 def decode_report(content: bytes) -> Report:

@@ -11,12 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from conformance._limits import (
-    BARGE_IN_LIMIT,
-    GREETING_LIMIT,
-    SILENCE_LIMIT,
-    TURN_GAP_LIMIT,
-)
+from conformance._limits import USUAL
 from conformance.whole.evidence import Evidence
 from conformance.whole.tape import Tape
 from fakes.call_record import TurnRecord, UtteranceHeard
@@ -82,7 +77,7 @@ def trouble(_: Tape, evidence: Evidence) -> _Said:
 def dead_air(tape: Tape, evidence: Evidence) -> _Said:
     """Who waits for an answer hears something, or is hung up on."""
     # An apology that meets a fault of its own takes as long again.
-    limit = SILENCE_LIMIT * min(2, max(1, _count_faults(tape)))
+    limit = USUAL.silence * min(2, max(1, _count_faults(tape)))
     record = evidence.record
     expected = f"a sound within {limit:g} s, or the end of the call"
     if record.cause.startswith(("no greeting", "no reply")):
@@ -234,8 +229,8 @@ def barge_in(tape: Tape, evidence: Evidence) -> _Said:
         return
     for turn in evidence.record.turns:
         after = turn.stopped_after
-        if after is not None and after > BARGE_IN_LIMIT:
-            yield f"silence {BARGE_IN_LIMIT:g} s after a barge-in", f"{after:.2f} s"
+        if after is not None and after > USUAL.barge_in:
+            yield f"silence {USUAL.barge_in:g} s after a barge-in", f"{after:.2f} s"
 
 
 def replies(tape: Tape, evidence: Evidence) -> _Said:
@@ -267,13 +262,13 @@ def turn_gap(tape: Tape, evidence: Evidence) -> _Said:
     if _count_faults(tape):
         return
     greeting = evidence.record.greeting_after
-    if greeting is not None and greeting > GREETING_LIMIT:
-        yield f"a greeting within {GREETING_LIMIT:g} s", f"{greeting:.2f} s"
+    if greeting is not None and greeting > USUAL.greeting:
+        yield f"a greeting within {USUAL.greeting:g} s", f"{greeting:.2f} s"
     for turn, _ in _plain_turns(tape, evidence):
         # A recogniser that formats holds back a final that ends within a number.
         number = numbers_in(turn.said)
-        if turn.gap is not None and turn.gap > TURN_GAP_LIMIT and not number:
-            yield f"a reply within {TURN_GAP_LIMIT:g} s", f"{turn.gap:.2f} s"
+        if turn.gap is not None and turn.gap > USUAL.turn_gap and not number:
+            yield f"a reply within {USUAL.turn_gap:g} s", f"{turn.gap:.2f} s"
 
 
 def keypad(tape: Tape, evidence: Evidence) -> _Said:

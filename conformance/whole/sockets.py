@@ -6,7 +6,7 @@ import asyncio
 from types import TracebackType
 
 from conformance._exchange import CLEAN
-from conformance._limits import TEARDOWN_LIMIT
+from conformance._limits import USUAL
 from conformance._line import Line, Numbering
 from conformance._processes import Agents, Fakes, start_agents, start_fakes
 from conformance.whole.evidence import Evidence
@@ -96,7 +96,7 @@ class RealSockets:
             )
             line.record = record
             vanished = any(getattr(s, "how", "") == "half_open" for s in tape.caller)
-            within = TEARDOWN_LIMIT + (DEAD_LINE if vanished else 0.0)
+            within = USUAL.teardown + (DEAD_LINE if vanished else 0.0)
             left_open = await line.open_sockets(within)
             heard = [t for t in await line.heard() if t.first_at >= record.placed_at]
             return Evidence(

@@ -20,7 +20,7 @@ from unittest import mock
 
 import httpx
 
-from conformance._limits import SILENCE_LIMIT, TEARDOWN_LIMIT
+from conformance._limits import USUAL
 from conformance.whole.evidence import Evidence
 from conformance.whole.network import run_on_a_virtual_network
 from conformance.whole.tape import CALLER, Tape
@@ -43,7 +43,7 @@ __all__ = ["CEILING", "play", "play_together"]
 
 # Above what a caller bears, so that an agent that is too slow is told from one that is
 # stuck; the oracles compare with less.
-CEILING = 3 * SILENCE_LIMIT
+CEILING = 3 * USUAL.silence
 LONGEST_CALL = 240.0
 AFTERMATH = 25.0  # seconds for which what is left behind is watched
 SILENCE = 15.0  # until the agent gives a dead line up; a minute costs a second here
@@ -204,7 +204,7 @@ class _VirtualCall:
         answering = asyncio.create_task(self._answer())
         await self._talk()
         ended = self._loop.time()
-        limit = TEARDOWN_LIMIT
+        limit = USUAL.teardown
         if self._half_open:  # nobody tells the agent; it has to find out
             limit += SILENCE
         await asyncio.wait([answering], timeout=limit)
