@@ -15,6 +15,7 @@ from heapq import heappop, heappush
 from pathlib import Path
 from typing import Any
 
+from fakes.backoff_policy import Policy
 from fakes.call_record import ENDED_BY_TESTER, CallRecord
 from fakes.evidence.call_evidence import CallEvidence
 from fakes.evidence.report import write_report
@@ -75,8 +76,7 @@ class Keeper:
         kind: str,
         agent: str,
         seed: int,
-        backoff: str = "",
-        delays: Sequence[tuple[float, float]] = (),
+        policy: Policy | None = None,
         **settings: Any,
     ) -> None:
         """Begin a new trace; what an earlier run left of its own is removed.
@@ -85,8 +85,7 @@ class Keeper:
             kind: see `RunBegan`, as the others.
             agent: whom the calls go to.
             seed: of the run.
-            backoff: the policy that retries are held against, in words.
-            delays: its bounds.
+            policy: that retries are held against.
             settings: whatever else decides what is measured.
 
         Raises:
@@ -108,8 +107,7 @@ class Keeper:
                 f"{b.name} p{b.percentile:g}": b.limit_seconds for b in self._budgets
             },
             settings=settings,
-            backoff=backoff,
-            delays=list(delays),
+            policy=policy,
         )
         self.write(began)
 

@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from fakes.backoff_policy import Policy
 from fakes.call_record import CallRecord
 from fakes.evidence.call_evidence import CallEvidence
 from fakes.evidence.own_figures import OwnFigures
@@ -48,8 +49,7 @@ class RunBegan(_Entry, tag="run", kw_only=True):
         at: the same moment in monotonic seconds, which all other moments are.
         budgets: limits in seconds, by ``name pNN``.
         settings: whatever else decides what is measured.
-        backoff: the policy that retries are held against, in words.
-        delays: its shortest and longest delay before each retry, in seconds.
+        policy: that retries are held against; None: the general bounds.
     """
 
     version: int = VERSION
@@ -60,8 +60,7 @@ class RunBegan(_Entry, tag="run", kw_only=True):
     at: float
     budgets: dict[str, float] = {}
     settings: dict[str, Any] = {}
-    backoff: str = ""
-    delays: list[tuple[float, float]] = []
+    policy: Policy | None = None
 
 
 class CallKept(_Entry, tag="call", kw_only=True):
