@@ -21,6 +21,7 @@ from fakes.evidence.call_evidence import CallEvidence
 from fakes.evidence.report import write_report
 from fakes.evidence.trace import (
     FILE,
+    VERSION,
     CallKept,
     CallPassed,
     Entry,
@@ -98,6 +99,7 @@ class Keeper:
         except OSError as error:
             raise VoiceError(f"--evidence {self.folder}: {error}") from error
         began = RunBegan(
+            version=VERSION,
             kind=kind,
             agent=agent,
             seed=seed,

@@ -44,7 +44,8 @@ class RunBegan(_Entry, tag="run", kw_only=True):
     """What run it is.
 
     Attributes:
-        kind: ``load`` for a load test.
+        version: of the form; the first one did not say it.
+        kind: ``load`` for a load test, ``conformance`` for the numbered cases.
         began: wall time, ISO 8601, UTC.
         at: the same moment in monotonic seconds, which all other moments are.
         budgets: limits in seconds, by ``name pNN``.
@@ -52,7 +53,7 @@ class RunBegan(_Entry, tag="run", kw_only=True):
         policy: that retries are held against; None: the general bounds.
     """
 
-    version: int = VERSION
+    version: int = 1
     kind: str
     agent: str
     seed: int

@@ -147,7 +147,7 @@ def _moments(turn: TurnRecord) -> tuple[float | None, ...]:
 
 class _Version(msgspec.Struct):
     type: str = ""
-    version: int = VERSION
+    version: int = 1
 
 
 def _check_version(line: bytes) -> None:
