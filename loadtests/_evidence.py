@@ -33,9 +33,7 @@ class Evidence:
         self, agent: str, seed: int, backoff: Policy | None, **settings: Any
     ) -> None:
         """Begin a new trace; raises VoiceError when the folder cannot be written."""
-        policy = str(backoff or "general bounds")
-        delays = _delays(backoff) if backoff else ()
-        self._keeper.begin("load", agent, seed, policy, delays, **settings)
+        self._keeper.begin("load", agent, seed, backoff, **settings)
 
     def keep(self, settled: Settled) -> None:
         """Write a call down, whole or in figures."""
@@ -48,12 +46,3 @@ class Evidence:
     def end(self, results: dict[str, Any], tally: Tally) -> None:
         """Close the trace and make the page of it."""
         self._keeper.end(results, tally.histograms)
-
-
-def _delays(policy: Policy) -> list[tuple[float, float]]:
-    """The bounds of each delay, whatever those before it were."""
-    found: list[tuple[float, float]] = []
-    for retry in range(policy.attempts - 1):
-        longest_before = found[-1][1] if found else None
-        found.append(policy.bounds(retry, longest_before))
-    return found

@@ -15,6 +15,7 @@ from fakes.evidence.keeper import (
     THEN_ONE_IN,
     recording_of,
 )
+from fakes.evidence.trace import FILE, VERSION
 from fakes.evidence.trace_reading import read_trace
 from loadtests._evidence import Evidence
 from loadtests._lines import Settled
@@ -90,7 +91,11 @@ def test_a_new_run_takes_the_place_of_the_old_one(tmp_path: Path) -> None:
     evidence_in(tmp_path).keep(Settled(a_call(1), Tally()))
     evidence_in(tmp_path).keep(Settled(a_call(2), Tally()))
 
-    assert [whole.record.call for whole in read_trace(tmp_path).calls] == [2]
+    trace = read_trace(tmp_path)
+    assert [whole.record.call for whole in trace.calls] == [2]
+    assert trace.run is not None
+    assert trace.run.version == VERSION  # which is written, and not only meant
+    assert b'"version":' in (tmp_path / FILE).read_bytes()
     assert (tmp_path / "notes.txt").exists()
 
 

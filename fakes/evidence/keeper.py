@@ -15,11 +15,13 @@ from heapq import heappop, heappush
 from pathlib import Path
 from typing import Any
 
+from fakes.backoff_policy import Policy
 from fakes.call_record import ENDED_BY_TESTER, CallRecord
 from fakes.evidence.call_evidence import CallEvidence
 from fakes.evidence.report import write_report
 from fakes.evidence.trace import (
     FILE,
+    VERSION,
     CallKept,
     CallPassed,
     Entry,
@@ -75,8 +77,7 @@ class Keeper:
         kind: str,
         agent: str,
         seed: int,
-        backoff: str = "",
-        delays: Sequence[tuple[float, float]] = (),
+        policy: Policy | None = None,
         **settings: Any,
     ) -> None:
         """Begin a new trace; what an earlier run left of its own is removed.
@@ -85,8 +86,7 @@ class Keeper:
             kind: see `RunBegan`, as the others.
             agent: whom the calls go to.
             seed: of the run.
-            backoff: the policy that retries are held against, in words.
-            delays: its bounds.
+            policy: that retries are held against.
             settings: whatever else decides what is measured.
 
         Raises:
@@ -99,6 +99,7 @@ class Keeper:
         except OSError as error:
             raise VoiceError(f"--evidence {self.folder}: {error}") from error
         began = RunBegan(
+            version=VERSION,
             kind=kind,
             agent=agent,
             seed=seed,
@@ -108,8 +109,7 @@ class Keeper:
                 f"{b.name} p{b.percentile:g}": b.limit_seconds for b in self._budgets
             },
             settings=settings,
-            backoff=backoff,
-            delays=list(delays),
+            policy=policy,
         )
         self.write(began)
 

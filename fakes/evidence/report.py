@@ -19,7 +19,7 @@ from fakes.evidence.call_page import (
 )
 from fakes.evidence.own_rows import own_told
 from fakes.evidence.recordings import LONGEST
-from fakes.evidence.retries import retry_chart
+from fakes.evidence.retries import all_chains, retry_chart, retry_rows
 from fakes.evidence.run_charts import charts_of
 from fakes.evidence.trace import CallKept
 from fakes.evidence.trace_reading import Trace, read_trace
@@ -60,7 +60,7 @@ def render_report(trace: Trace, folder: Path) -> str:
     # autoescape: whatever a caller said, or an agent answered, stays text.
     pages = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     template = pages.from_string(_file("page.html.j2"))
-    chosen = _worst(trace)
+    chosen, chains = _worst(trace), all_chains(trace)
     longest = min(LONGEST, MOST_SOUND / max(len(chosen), 1))
     worst = [
         show_call(kept, folder, longest, trace.own.get(kept.record.call_sid))
@@ -78,8 +78,8 @@ def render_report(trace: Trace, folder: Path) -> str:
         charts=charts_of(trace),
         parts=PARTS,
         causes=_causes(trace),
-        retries=_retries(trace),
-        retry_chart=Markup(retry_chart(trace)),
+        retries=retry_rows(chains),
+        retry_chart=Markup(retry_chart(chains)),
         calls=worst,
         own=own_told(trace),
         cases=_cases(trace),
@@ -140,24 +140,6 @@ def _cases(trace: Trace) -> list[dict[str, str]]:
         {key: str(case.get(key, ""))[:LONGEST_TEXT] for key in _CASE} for case in told
     ]
     return sorted(rows, key=lambda row: row["status"] in good)[:MOST_ROWS]
-
-
-def _retries(trace: Trace) -> list[tuple[int, str]]:
-    """Return calls that reached for the recogniser more than once, with the delays."""
-    rows = []
-    for kept in trace.calls:
-        tries = [
-            attempt
-            for attempt in (kept.evidence.attempts if kept.evidence else ())
-            if attempt.surface in ("listen", "flux")
-        ]
-        if len(tries) > 1:
-            first = tries[0].at
-            told = ", ".join(
-                f"+{a.at - first:.3f} s {a.outcome[:40]}" for a in tries[:12]
-            )
-            rows.append((kept.record.call, told))
-    return rows[:20]
 
 
 def _rows(trace: Trace, worst: list[CallShown]) -> list[dict[str, Any]]:

@@ -1,21 +1,18 @@
 """JSON Schemas, made of the types that write and read a form.
 
-``python -m fakes.evidence.schema`` writes that of a trace anew.
+``python -m fakes.evidence.schema`` prints that of a trace.
 """
 
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from fakes.evidence.trace import Entry
 
-__all__ = ["TRACE_SCHEMA", "schema_of", "trace_schema"]
-
-TRACE_SCHEMA = Path(__file__).with_name("trace.schema.json")
+__all__ = ["schema_of", "trace_schema"]
 
 
 def schema_of(kind: Any, title: str) -> str:
@@ -35,4 +32,4 @@ def trace_schema() -> str:
 
 
 if __name__ == "__main__":
-    TRACE_SCHEMA.write_text(trace_schema(), encoding="utf-8")
+    print(trace_schema(), end="")

@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from fakes.backoff_policy import Policy
 from fakes.call_record import CallRecord
 from fakes.evidence.call_evidence import CallEvidence
 from fakes.evidence.own_figures import OwnFigures
@@ -43,16 +44,16 @@ class RunBegan(_Entry, tag="run", kw_only=True):
     """What run it is.
 
     Attributes:
-        kind: ``load`` for a load test.
+        version: of the form; the first one did not say it.
+        kind: ``load`` for a load test, ``conformance`` for the numbered cases.
         began: wall time, ISO 8601, UTC.
         at: the same moment in monotonic seconds, which all other moments are.
         budgets: limits in seconds, by ``name pNN``.
         settings: whatever else decides what is measured.
-        backoff: the policy that retries are held against, in words.
-        delays: its shortest and longest delay before each retry, in seconds.
+        policy: that retries are held against; None: the general bounds.
     """
 
-    version: int = VERSION
+    version: int = 1
     kind: str
     agent: str
     seed: int
@@ -60,8 +61,7 @@ class RunBegan(_Entry, tag="run", kw_only=True):
     at: float
     budgets: dict[str, float] = {}
     settings: dict[str, Any] = {}
-    backoff: str = ""
-    delays: list[tuple[float, float]] = []
+    policy: Policy | None = None
 
 
 class CallKept(_Entry, tag="call", kw_only=True):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from itertools import chain
 from pathlib import Path
 
 import msgspec
@@ -29,6 +28,7 @@ __all__ = ["Trace", "read_trace"]
 LONGEST_LINE = 4 << 20
 PROBLEMS_KEPT = 20
 
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _decoder: msgspec.json.Decoder[Entry] = msgspec.json.Decoder(Entry)
 
 
@@ -92,18 +92,13 @@ def read_trace(path: Path) -> Trace:
             if line is None:
                 trace.refuse(number, f"longer than {LONGEST_LINE} bytes")
                 continue
+            if b'"version"' in line:
+                _check_version(line)
             try:
-                if b'"version"' in line:
-                    _check_version(line)
                 entry = _decoder.decode(line)
                 check_entry(entry)
                 trace.take(entry)
-            except (
-                msgspec.DecodeError,
-                UnicodeDecodeError,
-                RecursionError,
-                WireError,
-            ) as error:
+            except (*_UNREADABLE, WireError, SettingError) as error:
                 trace.refuse(number, str(error))
     except OSError as error:
         raise SettingError(f"no trace: {error}") from error
@@ -118,7 +113,7 @@ def check_entry(entry: Entry) -> None:
     """
     match entry:
         case RunBegan():
-            check_moments(entry.at, *entry.budgets.values(), *chain(*entry.delays))
+            check_moments(entry.at, *entry.budgets.values())
         case RunEnded():
             check_moments(entry.at)
             check_figures(entry.results, entry.histograms)
@@ -152,12 +147,15 @@ def _moments(turn: TurnRecord) -> tuple[float | None, ...]:
 
 class _Version(msgspec.Struct):
     type: str = ""
-    version: int = VERSION
+    version: int = 1
 
 
 def _check_version(line: bytes) -> None:
     """Refuse a newer version, whatever else such a line holds."""
-    told = msgspec.json.decode(line, type=_Version)
+    try:
+        told = msgspec.json.decode(line, type=_Version)
+    except _UNREADABLE:
+        return  # no line of any version
     if told.type == "run" and told.version > VERSION:
         raise SettingError(
             f"the trace has version {told.version}, this reads up to {VERSION}; "
