@@ -11,6 +11,7 @@ import time
 from typing import Protocol
 
 from locust import LoadTestShape
+from locust.runners import STATE_INIT
 
 from loadtests._capacity import CapacityStep, Search, judge_search
 from loadtests._traffic import Traffic
@@ -72,7 +73,12 @@ class Hunt(LoadTestShape):  # type: ignore[misc]  # Locust comes without types
         self.search.took(step)
         why = f": {step.reasons[0]}" if step.reasons else ""
         log.info("capacity: %d calls %s%s", step.phones, step.word, why)
-        return None if self.stopped else self._begin()
+        coming = None if self.stopped else self._begin()
+        if coming is not None:
+            # Locust ends a shape whose runner is stopped when it looks again after a
+            # second, and an engine may take longer than that to come up.
+            self.runner.update_state(STATE_INIT)
+        return coming
 
     def _begin(self) -> tuple[int, float] | None:
         phones = self.search.next_phones
