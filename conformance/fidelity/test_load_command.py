@@ -250,6 +250,7 @@ from loadtests._capacity import CapacityStep
 from loadtests._hunt import Hunt
 
 class Runs:
+    def talking(self): return 10
     def is_over(self): return True
     def step(self, phones): return CapacityStep(phones, "OK")
     def trouble(self): return ""
