@@ -72,6 +72,7 @@ class Search:
         self._next: int | None = min(start, most)
         self._invalid = 0
         self._blind: int | None = None  # the fewest phones that could not be measured
+        self._blind_why = ""
         self._again = False  # whether the miss that bounds the answer was confirmed
 
     @property
@@ -87,6 +88,7 @@ class Search:
             if self._invalid <= REPEATS:
                 return  # the same again
             self._blind = step.phones
+            self._blind_why = next(iter(step.reasons), "the step was invalid")
         elif step.word == "OK":
             self.held = max(self.held, step.phones)
             if self.missed is not None and self.missed <= self.held:
@@ -135,8 +137,8 @@ class Search:
         if self.is_blind:
             least = f"at least {self.held} calls" if self.held else "an unknown number"
             return (
-                f"the agent holds {least}; with {self._blind} the generator was late, "
-                "which says nothing of the agent"
+                f"the agent holds {least}; with {self._blind} nothing can be said of "
+                f"it: {self._blind_why}"
             )
         if self.held >= self._most:
             return f"the agent holds all {self.held} calls asked for (--max-calls)"

@@ -11,6 +11,7 @@ import time
 from typing import Protocol
 
 from locust import LoadTestShape
+from locust.runners import STATE_INIT
 
 from loadtests._capacity import CapacityStep, Search, judge_search
 from loadtests._traffic import Traffic
@@ -26,8 +27,16 @@ RAMP = 4.0
 at the same time."""
 
 
+MOST = 0.8
+LONGEST_WAIT = 20.0
+"""Seconds after which a step begins whoever talks: an agent may refuse calls."""
+
+
 class Runs(Protocol):
     """What the search needs of the process that runs the steps."""
+
+    def talking(self) -> int:
+        """How many callers are connected at the moment."""
 
     def is_over(self) -> bool:
         """Whether the run that goes on has ended by itself."""
@@ -57,14 +66,16 @@ class Hunt(LoadTestShape):  # type: ignore[misc]  # Locust comes without types
         self._traffic = traffic
         self._now: tuple[int, float] | None = None
         self._ends: float | None = None
+        self._waited_since: float | None = None
 
     def tick(self) -> tuple[int, float] | None:
         """End a step that is over, and say what comes now; None at the very end."""
         if self._now is None:
             return self._begin()
-        if self._ends is None:  # all phones have been started by now
+        if self._ends is None and self._are_up(self._now[0]):
             self._ends = time.monotonic() + self._traffic.step_time
-        if time.monotonic() < self._ends and not self._runs.is_over():
+        ended = self._ends is not None and time.monotonic() >= self._ends
+        if not ended and not self._runs.is_over():
             return self._now
         self.runner.stop()
         step = self._runs.step(self._now[0])
@@ -72,13 +83,29 @@ class Hunt(LoadTestShape):  # type: ignore[misc]  # Locust comes without types
         self.search.took(step)
         why = f": {step.reasons[0]}" if step.reasons else ""
         log.info("capacity: %d calls %s%s", step.phones, step.word, why)
-        return None if self.stopped else self._begin()
+        coming = None if self.stopped else self._begin()
+        if coming is not None:
+            # Locust ends a shape whose runner is stopped when it looks again after a
+            # second, and an engine may take longer than that to come up.
+            self.runner.update_state(STATE_INIT)
+        return coming
+
+    def _are_up(self, phones: int) -> bool:
+        """Whether the step's clock may start: all phones were started, and most talk.
+
+        Where an engine is slow to come up its phones wait, and a step that ran
+        meanwhile would end before the first turn.
+        """
+        if self._waited_since is None:
+            self._waited_since = time.monotonic()
+        waited = time.monotonic() - self._waited_since
+        return self._runs.talking() >= MOST * phones or waited > LONGEST_WAIT
 
     def _begin(self) -> tuple[int, float] | None:
         phones = self.search.next_phones
         if phones is None:
             return None
-        self._ends = None
+        self._ends = self._waited_since = None
         # Locust starts nothing for what it was told last time already.
         rate = max(phones / RAMP, 1.0) + 1e-6 * len(self.search.steps)
         self._now = (phones, rate)

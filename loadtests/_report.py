@@ -12,6 +12,7 @@ from typing import Protocol
 
 from fakes.backoff_policy import Policy
 from fakes.engine.commands import LinesNow
+from fakes.engine.lines import CONNECTING
 from fakes.stand_in.visits import Visit, What, account_of
 from loadtests._capacity import CapacityStep, step_of
 from loadtests._curve import draw_curve, render_steps
@@ -105,6 +106,12 @@ class Report:
     def is_over(self) -> bool:
         """Whether the run has ended by itself."""
         return self._subject.board is not None and bool(self._subject.board.stopped)
+
+    def talking(self) -> int:
+        """How many callers are connected, as last heard."""
+        board = self._subject.board
+        doing = board.lines_now().doing if board is not None else {}
+        return sum(doing.values()) - doing.get(CONNECTING, 0)
 
     def trouble(self) -> str:
         """Why no further run makes sense; empty while it does."""

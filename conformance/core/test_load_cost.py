@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Iterable
 from contextlib import closing
+from pathlib import Path
 
 from loadtests._cost import GENERATOR, Meter, Use
 from loadtests._table_load import cost_texts
@@ -92,3 +95,67 @@ def test_a_process_that_is_gone_costs_nothing_more() -> None:
     meter.sample(1)
 
     assert meter.tally().counts["agent_cpu_ms"] == 0
+
+
+_SPENDER = """
+import socket, subprocess, sys, time
+if sys.argv[1] == "parent":
+    child = subprocess.Popen([sys.executable, "-c", sys.argv[2], "child"],
+                             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    print("ready", flush=True)
+    sys.stdin.readline()
+    child.stdin.write("go\\n"); child.stdin.flush(); child.stdout.readline()
+    print(child.pid, flush=True)
+    sys.stdin.readline()
+    child.communicate()
+else:
+    sys.stdin.readline()
+    kept = bytearray(b"x") * 40_000_000
+    sockets = [socket.socket() for _ in range(12)]
+    until = time.process_time() + 0.4
+    while time.process_time() < until:
+        pass
+    print("spent", flush=True)
+    sys.stdin.readline()
+"""
+
+
+def test_a_family_s_cost_is_what_proc_tells_of_it() -> None:
+    """A child's processor time, memory and sockets belong to the side it is of."""
+    spender = subprocess.Popen(
+        [sys.executable, "-c", _SPENDER, "parent", _SPENDER],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert spender.stdin is not None
+    assert spender.stdout is not None
+    try:
+        assert spender.stdout.readline() == "ready\n"
+        meter = Meter({"agent": (spender.pid,)})
+        spender.stdin.write("go\n")
+        spender.stdin.flush()
+        child = int(spender.stdout.readline())
+        meter.sample(1)
+        cost = meter.costs["agent"]
+        family = (spender.pid, child)
+        assert abs(cost.cpu + cost.begun.cpu - sum(map(_processor, family))) < 0.05
+        assert cost.cpu >= 0.35
+        resident = sum(map(_resident, family))
+        assert abs(cost.growth + cost.begun.memory - resident) < 1 << 20
+        assert cost.growth >= 40_000_000
+        assert cost.sockets == 12
+    finally:
+        spender.communicate("end\n", timeout=10)
+
+
+def _processor(pid: int) -> float:
+    """Seconds in user and system mode, from the fields 14 and 15 of its stat."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _resident(pid: int) -> int:
+    """Bytes in memory."""
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGESIZE")

@@ -12,8 +12,10 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from fakes import options
@@ -101,6 +103,9 @@ def test_wrong_setting_is_one_clear_line(options: list[str], problem: str) -> No
         ("--profile=guessed", "invalid choice: 'guessed'"),
         ("--listen-connections=-1", "-1 is below 0"),
         ("--plan=free", "invalid choice: 'free'"),
+        ("--bind=0.0.0.0", "give the one address under which agents reach this"),
+        ("--bind=example.com", "example.com is no IP address"),
+        ("--model-replies=parrot", "use one of script, echo, or a .toml file"),
     ],
 )
 def test_wrong_value_of_an_option_is_explained(
@@ -112,6 +117,23 @@ def test_wrong_value_of_an_option_is_explained(
 
     assert ended.value.code == 2
     assert problem in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_rules_for_the_model_come_from_a_file(tmp_path: Path) -> None:
+    """They are followed; a mistake in them is told with its line before the start."""
+    rules = tmp_path / "rules.toml"
+    rules.write_text('[[rules]]\nhears = "coffee"\nsay = "Milk or sugar?"\n')
+    question = {"role": "user", "content": "A coffee, please."}
+    with WorldProcess(options=[f"--model-replies={rules}"]) as world:
+        answer = httpx.post(
+            f"{world.addresses.model}/chat/completions",
+            json={"model": "m", "messages": [question]},
+        ).json()
+
+    assert answer["choices"][0]["message"]["content"] == "Milk or sugar?"
+    rules.write_text('[[rules]]\nhears = "coffee"\nsays = "Milk or sugar?"\n')
+    with pytest.raises(VoiceError, match=r"rules.toml:3: rule 1: says: unknown"):
+        WorldProcess(options=[f"--model-replies={rules}"]).start()
 
 
 def test_options_become_settings(monkeypatch: pytest.MonkeyPatch) -> None:

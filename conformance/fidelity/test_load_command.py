@@ -242,3 +242,44 @@ def test_the_capacity_is_found_in_one_command(tmp_path: Path) -> None:
     assert re.search(r"the agent holds (all 3 calls|an unknown number)", run.stdout)
     assert ET.parse(curve).getroot().tag.endswith("svg")
     assert "Traceback" not in run.stdout + run.stderr
+
+
+_SLOW_STEP = """
+from locust.runners import STATE_INIT, STATE_STOPPED
+from loadtests._capacity import CapacityStep
+from loadtests._hunt import Hunt
+
+class Runs:
+    def talking(self): return 10
+    def is_over(self): return True
+    def step(self, phones): return CapacityStep(phones, "OK")
+    def trouble(self): return ""
+
+class Runner:
+    state = "running"
+    def stop(self): self.state = STATE_STOPPED
+    def update_state(self, state): self.state = state
+
+class Traffic:
+    max_calls, step_time, need_calls = 10, 0.0, 0
+
+hunt = Hunt(Runs(), Traffic())
+hunt.runner = Runner()
+assert hunt.tick()[0] == 5
+assert hunt.tick()[0] == 10 and hunt.runner.state == STATE_INIT
+assert hunt.tick() is None and hunt.runner.state == STATE_STOPPED
+"""
+
+
+def test_a_search_goes_on_however_long_an_engine_takes_to_start() -> None:
+    """Locust ends a shape whose runner it finds stopped, so between steps it is not."""
+    run = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", _SLOW_STEP],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE,
+        check=False,
+    )
+
+    assert run.returncode == 0, run.stderr

@@ -9,7 +9,9 @@ from fakes.call_record import CallRecord
 from fakes.engine.commands import LinesNow
 from fakes.twilio.phone import PhoneCall
 
-__all__ = ["LinesWatch"]
+__all__ = ["CONNECTING", "LinesWatch"]
+
+CONNECTING = "connecting"
 
 _MOST_GAPS = 5000  # kept for somebody who asks; who never does, needs none
 
@@ -35,7 +37,7 @@ class LinesWatch:
         for number, call in calls.items():
             caller = call.caller
             if caller is None:
-                doing["connecting"] += 1
+                doing[CONNECTING] += 1
                 continue
             doing[caller.doing] += 1
             if caller.waits_since is not None:

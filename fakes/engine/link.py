@@ -185,6 +185,10 @@ class EngineProcess:
         """
         return self._open.wait(number, within)
 
+    def wait_for_nobody(self, number: int) -> None:
+        """Nobody will :meth:`wait` for this call; ``on_record`` is told of it still."""
+        self._open.unawaited(number)
+
     def run_all(self, orders: Iterable[CallOrder]) -> list[CallRecord]:
         """Place all calls and return their records in the order of the orders."""
         return [self.wait(number) for number in [self.dial(order) for order in orders]]

@@ -21,6 +21,7 @@ class _Open:
         self.order = order
         self.over = threading.Event()
         self.record: CallRecord | None = None
+        self.awaited = True
 
 
 class OpenCalls:
@@ -45,6 +46,14 @@ class OpenCalls:
     def forget(self, number: int) -> None:
         """Expect it no more: the call was never placed."""
         self._calls.pop(number, None)
+
+    def unawaited(self, number: int) -> None:
+        """Do not keep the record of a call for anybody."""
+        call = self._calls.get(number)
+        if call is not None:
+            call.awaited = False
+            if call.record is not None:
+                self.forget(number)
 
     def wait(self, number: int, within: float | None) -> CallRecord:
         """Return the record of a call when it is over; ask once a call.
@@ -71,6 +80,8 @@ class OpenCalls:
             except Exception as error:  # the listener's fault must not stop the reader
                 self._notes.append(f"listener failed: {error!r}")
         call.over.set()
+        if not call.awaited:
+            self.forget(number)
 
     def bury(self, died: str, last_words: str) -> None:
         """Report every call that is left as failed: its engine has died."""
