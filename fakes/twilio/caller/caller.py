@@ -11,6 +11,7 @@ from typing import TypeAlias
 
 from fakes.call_record import CallRecord, TurnRecord
 from fakes.speech import Speaker, SpeechMode, speaking
+from fakes.speech.voices import VoiceName
 from fakes.twilio.caller.foreign import foreign_speech
 from fakes.twilio.caller.listening import Listening
 from fakes.twilio.caller.microphone import Microphone
@@ -26,6 +27,7 @@ from fakes.twilio.caller.script import (
     Press,
     Say,
     Sound,
+    Voice,
     takes_time,
 )
 from fakes.twilio.caller.sounds import sound, sound_of_keys
@@ -109,6 +111,7 @@ class Caller:
         self._listening = Listening(mode.reader())
         self._microphone = Microphone(call, speech)
         self._surrounded = False
+        self._voice: VoiceName = "usual"
         self._frames = self._follow(conversation)
 
     @property
@@ -219,6 +222,8 @@ class Caller:
             case Around():
                 self._microphone.place(step)
                 self._surrounded = True
+            case Voice(name=name):
+                self._voice = name
             case Press(digits=digits):
                 for digit in digits:
                     yield Step(digits=digit)
@@ -273,7 +278,11 @@ class Caller:
 
     def _speak(self, turn: TurnRecord) -> _Frames:
         speech = self._frames_of(
-            turn.said, speaker=Speaker.CALLER, call=self.call, turn=turn.turn % 256
+            turn.said,
+            speaker=Speaker.CALLER,
+            call=self.call,
+            turn=turn.turn % 256,
+            voice=self._voice,
         )
         for number, audio in enumerate(speech):
             self._spoken += 1
