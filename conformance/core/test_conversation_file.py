@@ -25,6 +25,7 @@ from fakes.twilio.caller.script import (
     Press,
     Say,
     Sound,
+    Voice,
 )
 from voiceutils.errors import SettingError
 
@@ -50,6 +51,7 @@ steps = [
   { say = "Mm-hmm.", barge_in_after = 1.0, reply = false, listen = true },
   { sound = "keys", keys = "12#" },
   { sound = "music", seconds = 4 },
+  { voice = "low" },
 ]
 """
 
@@ -88,6 +90,7 @@ def test_sounds_and_places_have_their_meaning() -> None:
         Say("Mm-hmm.", 1.0, reply=False, listen=True),
         Sound("keys", None, "12#"),
         Sound("music", 4.0),
+        Voice("low"),
     )
 
 
@@ -150,6 +153,7 @@ def test_a_caller_says_the_same_again_and_all_callers_say_everything() -> None:
         ),
         ("steps = [{ around = { snr = 10 } }]", "snr: needs a noise"),
         ("steps = [{ around = { delay = 1 } }]", "delay: needs an echo"),
+        ('steps = [{ voice = "shrill" }]', "voice: is none of usual, high, low"),
         ('steps = [{ sound = "sneeze" }]', "sound: is none of cough, music, keys"),
         ('steps = [{ sound = "keys", keys = "x" }]', "keys: is no text of the keys"),
         ('steps = [{ sound = "cough", keys = "1" }]', 'keys: only sound = "keys"'),

@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
+from typing import Any, get_args
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conformance.core._speech import heard, say
-from fakes.speech import Speaker, number_words, speak
+from fakes.speech import (
+    CodedFrame,
+    Speaker,
+    Speech,
+    SpeechMode,
+    WordsHeard,
+    number_words,
+    speak,
+    speaking,
+)
 from fakes.speech.clips import clips
 from fakes.speech.code import LONGEST_WORD
 from fakes.speech.own_voice import pronounce
 from fakes.speech.voice import tokens
+from fakes.speech.voices import VOICES, VoiceName, voice_of_model
 from voiceutils import mulaw
 from voiceutils.errors import SettingError
+
+MODES: tuple[SpeechMode, ...] = get_args(SpeechMode)
 
 
 def test_case_and_punctuation_do_not_change_the_clip() -> None:
@@ -52,6 +66,51 @@ def test_the_same_text_is_the_same_speech() -> None:
     other = speak("Zanzibar?", speaker=Speaker.AGENT, call=2, turn=1)
     assert other.words == one.words
     assert other.audio != one.audio
+
+
+@given(st.text(max_size=60), st.sampled_from(VOICES), st.sampled_from(MODES))
+@settings(max_examples=30, deadline=None)
+def test_every_voice_says_any_text(
+    text: str, voice: VoiceName, mode: SpeechMode
+) -> None:
+    """And is understood alike, in both ways of carrying words."""
+    speaks = speaking(mode)
+    said = f"{text} Hello, this is a zebra."
+    speech = speaks.speak(said, speaker=Speaker.CALLER, call=5, turn=2, voice=voice)
+    reader = speaks.reader()
+    found = [*reader.feed(speech.audio), *reader.flush()]
+    arrived = WordsHeard(item.code for item in found if isinstance(item, CodedFrame))
+    assert arrived.complete
+    assert arrived.text() == speech.text
+
+
+def pitch_of(speech: Speech) -> float:
+    """How often a second the loudest part of a sound repeats itself."""
+    sound = mulaw.decode(speech.audio)[400:2000]
+
+    def likeness(lag: int) -> float:
+        return sum(x * y for x, y in zip(sound, sound[lag:], strict=False))
+
+    return mulaw.SAMPLE_RATE / max(range(40, 160), key=likeness)
+
+
+def test_voices_differ_in_pitch_and_pace() -> None:
+    """High is quick, low is slow."""
+    low, usual, high = (
+        speak("banana", speaker=Speaker.CALLER, call=1, voice=voice)
+        for voice in ("low", "usual", "high")
+    )
+    assert pitch_of(low) < 0.92 * pitch_of(usual)
+    assert pitch_of(high) > 1.1 * pitch_of(usual)
+    assert len(low.frames) > len(usual.frames) > len(high.frames)
+    assert all(map(mulaw.is_voiced, high.frames))
+
+
+def test_models_have_voices() -> None:
+    """Those of the documentation's examples the usual one, the others any."""
+    assert voice_of_model("aura-2-thalia-en") == "usual"
+    models = ("aura-2-zeus-en", "aura-2-luna-en", "aura-2-orion-en", "aura-2-hera-en")
+    assert len({voice_of_model(model) for model in models}) > 1
 
 
 @given(st.text(max_size=200))
@@ -121,7 +180,7 @@ def test_too_long_a_text_names_the_way_out(text: str) -> None:
 
 
 @pytest.mark.parametrize("setting", [{"call": 2**24}, {"call": -1}, {"turn": 256}])
-def test_numbers_out_of_range_are_refused(setting: dict[str, int]) -> None:
+def test_numbers_out_of_range_are_refused(setting: dict[str, Any]) -> None:
     """They would prove another call's audio."""
     with pytest.raises(SettingError, match=next(iter(setting))):
         speak("Hello", speaker=Speaker.CALLER, **{"call": 1, "turn": 1} | setting)

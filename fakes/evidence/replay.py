@@ -10,6 +10,7 @@ import math
 
 from fakes.call_record import CallRecord, TurnRecord
 from fakes.evidence.trace import CallKept
+from fakes.speech.voices import VOICES
 from fakes.twilio.caller.conversation_steps import LEVELS, LONGEST_SOUND
 from fakes.twilio.caller.script import (
     Around,
@@ -21,6 +22,7 @@ from fakes.twilio.caller.script import (
     Press,
     Say,
     Sound,
+    Voice,
 )
 from fakes.twilio.caller.sounds import NOISES, SOUNDS
 from fakes.twilio.phone import CallOrder, PhoneCall
@@ -101,6 +103,10 @@ def _check(step: ConversationStep) -> float:
                 for name, (low, high) in LEVELS.items()
             ):
                 raise SettingError(f"no place where a caller is: {step!r:.100}")
+            return 0.0
+        case Voice(name=name):
+            if name not in VOICES:
+                raise SettingError(f"no voice of a caller: {name!r:.40}")
             return 0.0
         case Press(digits=digits):
             if len(digits) > MOST_KEYS or set(digits) - set("0123456789*#"):

@@ -10,6 +10,7 @@ from fakes.speech.code import Speaker
 from fakes.speech.reader import CodedFrame, FrameReader, PlainAudio
 from fakes.speech.texts import GREETING
 from fakes.speech.voice import Speech, frames_of, prepare, speak
+from fakes.speech.voices import VoiceName
 from voiceutils.errors import SettingError
 
 __all__ = ["Reader", "Speaking", "SpeechMode", "speaking"]
@@ -46,7 +47,13 @@ class Frames(Protocol):
     """Speaks a text frame by frame, as :func:`fakes.speech.frames_of`."""
 
     def __call__(
-        self, text: str, *, speaker: Speaker, call: int, turn: int = 0
+        self,
+        text: str,
+        *,
+        speaker: Speaker,
+        call: int,
+        turn: int = 0,
+        voice: VoiceName = "usual",
     ) -> Iterator[bytes]:
         """Return the frames."""
 
@@ -55,7 +62,13 @@ class Voice(Protocol):
     """Speaks a text, as :func:`fakes.speech.speak`."""
 
     def __call__(
-        self, text: str, *, speaker: Speaker, call: int, turn: int = 0
+        self,
+        text: str,
+        *,
+        speaker: Speaker,
+        call: int,
+        turn: int = 0,
+        voice: VoiceName = "usual",
     ) -> Speech:
         """Return the speech."""
 

@@ -21,10 +21,20 @@ from fakes.speech.code import (
 )
 from fakes.speech.own_voice import pronounce, warm_up
 from fakes.speech.texts import spoken_form
+from fakes.speech.voices import VoiceName, in_voice
 from voiceutils.errors import SettingError
 from voiceutils.mulaw import FRAME_BYTES, FRAMES_PER_SECOND, SILENCE_FRAME
 
-__all__ = ["Speech", "Word", "frames_of", "prepare", "speak", "tokens"]
+__all__ = [
+    "Speech",
+    "Utterance",
+    "Word",
+    "frames_of",
+    "prepare",
+    "speak",
+    "tokens",
+    "utter",
+]
 
 # Frames of silence after a word that ends so, where no clip knows better.
 _PAUSES = {",": 8, ";": 8, ":": 8, ".": 14, "?": 14, "!": 14}
@@ -109,7 +119,14 @@ def tokens(text: str) -> tuple[str, ...]:
     )
 
 
-def speak(text: str, *, speaker: Speaker, call: int, turn: int = 0) -> Speech:
+def speak(
+    text: str,
+    *,
+    speaker: Speaker,
+    call: int,
+    turn: int = 0,
+    voice: VoiceName = "usual",
+) -> Speech:
     """Return ``text`` as speech that carries its own proof.
 
     From a rendered clip where one has these words, else put together from the
@@ -120,11 +137,12 @@ def speak(text: str, *, speaker: Speaker, call: int, turn: int = 0) -> Speech:
         speaker: whose voice it is to be.
         call: number of the call, or of the utterance for agent audio; 24 bits.
         turn: turn of the call, 8 bits.
+        voice: one of :data:`fakes.speech.voices.VOICES`.
 
     Raises:
         SettingError: no words, too many of them, or a number out of range.
     """
-    spoken = _spoken(tokens(text))
+    spoken = _spoken(tokens(text), voice)
     mark = address(speaker, call, turn)
     frames = tuple(
         [(frame ^ mark).to_bytes(FRAME_BYTES, "big") for frame in spoken.frames]
@@ -139,20 +157,25 @@ def prepare() -> None:
 
 
 def frames_of(
-    text: str, *, speaker: Speaker, call: int, turn: int = 0
+    text: str,
+    *,
+    speaker: Speaker,
+    call: int,
+    turn: int = 0,
+    voice: VoiceName = "usual",
 ) -> Iterator[bytes]:
     """Return the frames of :func:`speak`, each made when it is asked for.
 
     A caller among a thousand keeps no seconds of audio that way.
     """
     mark = address(speaker, call, turn)
-    spoken = _spoken(tokens(text))
+    spoken = _spoken(tokens(text), voice)
     return ((frame ^ mark).to_bytes(FRAME_BYTES, "big") for frame in spoken.frames)
 
 
 @lru_cache(maxsize=512)
-def _spoken(words: tuple[str, ...]) -> _Spoken:
-    utterance = utter(words)
+def _spoken(words: tuple[str, ...], voice: VoiceName) -> _Spoken:
+    utterance = utter(words, voice)
     frames = stamp_all(utterance.frames, _codes(utterance))
     return _Spoken(" ".join(words), _times(utterance), tuple(frames))
 
@@ -199,7 +222,12 @@ def _times(utterance: Utterance) -> tuple[Word, ...]:
     return tuple(words)
 
 
-def utter(words: tuple[str, ...]) -> Utterance:
+def utter(words: tuple[str, ...], voice: VoiceName = "usual") -> Utterance:
+    """Return the sound of words, as :func:`tokens` gives them, without a code.
+
+    Raises:
+        SettingError: no words, or too many of them.
+    """
     if not words:
         raise SettingError("nothing to say: the text has no words")
     if len(words) > WORD_LIMIT:
@@ -219,6 +247,8 @@ def utter(words: tuple[str, ...]) -> Utterance:
         frames += sound
         owners += [number + at if number else 0 for number in numbers]
         at += max(numbers)
+    if voice != "usual":
+        frames, owners = in_voice(voice, frames, owners, [*map(_segments, words)])
     if len(frames) > FRAME_LIMIT:
         seconds, limit = (x / FRAMES_PER_SECOND for x in (len(frames), FRAME_LIMIT))
         raise SettingError(

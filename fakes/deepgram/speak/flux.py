@@ -67,7 +67,7 @@ class FluxSpeaking:
         self.ended = False
         self._settings = opening.settings
         self._request_id = opening.request_id
-        self._line = SpeechLine(query.form, opening)
+        self._line = SpeechLine(query, opening)
         self._line.speed = query.speed
         self._speed_set = query.speed_given
         self._dies_at = opening.now + opening.settings.speak_lifetime

@@ -11,11 +11,11 @@ from fakes.deepgram.outbox import (
     UtteranceBegun,
     UtteranceCut,
 )
-from fakes.deepgram.speak.form import SpeechForm
-from fakes.deepgram.speak.request import say
+from fakes.deepgram.speak.request import SpeakQuery, say
 from fakes.deepgram.surface import Opening
 from fakes.faults import EmptyAudio, Trickle
 from fakes.speech import Speech
+from fakes.speech.voices import voice_of_model
 
 __all__ = ["SpeechLine"]
 
@@ -24,7 +24,7 @@ class SpeechLine:
     """What was spoken and not yet sent; everything leaves in the order it came.
 
     Args:
-        form: of the audio.
+        query: the form of the audio, and whose voice it is.
         opening: of the connection; :class:`EmptyAudio` and :class:`Trickle` count.
 
     Attributes:
@@ -33,11 +33,13 @@ class SpeechLine:
         sent_seconds: of audio, since the connection was opened.
     """
 
-    def __init__(self, form: SpeechForm, opening: Opening) -> None:
+    def __init__(self, query: SpeakQuery, opening: Opening) -> None:
+        form = query.form
         fault, settings = opening.fault, opening.settings
         self.speed = 1.0
         self.sent_seconds = 0.0
         self._form = form
+        self._voice = voice_of_model(query.model)
         self._settings = settings
         self._delay = opening.delays(settings.speech_delay, "speech")
         self._new_number = opening.new_number
@@ -76,7 +78,7 @@ class SpeechLine:
             self._waiting.append((due, first))
         speed = self.speed if self._settings.speed_changes_audio else 1.0
         mode = self._settings.speech
-        said = [] if self._silent else say(text, self._new_number, mode)
+        said = [] if self._silent else say(text, self._new_number, mode, self._voice)
         for number, speech in said:
             begun.append(UtteranceBegun(number, speech, now))
             audio = self._form.convert(speech.audio, speed)

@@ -15,6 +15,7 @@ from fakes.deepgram.parameters import Pairs, boolean
 from fakes.deepgram.settings import DeepgramSettings
 from fakes.deepgram.speak.form import SpeechForm, read_form
 from fakes.speech import Speaker, Speech, SpeechMode, sentences, speaking
+from fakes.speech.voices import VoiceName
 from voiceutils.errors import SettingError
 
 __all__ = ["SpeakQuery", "model_uuid", "parse_speak", "problem_of_speed", "say"]
@@ -155,7 +156,10 @@ def model_uuid(model: str) -> str:
 
 
 def say(
-    text: str, new_number: Callable[[], int], mode: SpeechMode = "exact"
+    text: str,
+    new_number: Callable[[], int],
+    mode: SpeechMode = "exact",
+    voice: VoiceName = "usual",
 ) -> list[tuple[int, Speech]]:
     """Return the text as speech with the number of each utterance.
 
@@ -166,7 +170,9 @@ def say(
         return []
     number = new_number()
     try:
-        speech = speaking(mode).speak(text, speaker=Speaker.AGENT, call=number)
+        speech = speaking(mode).speak(
+            text, speaker=Speaker.AGENT, call=number, voice=voice
+        )
         return [(number, speech)]
     except SettingError:
         parts = sentences(text)
@@ -176,4 +182,6 @@ def say(
                 return []
             half = len(words) // 2
             parts = [" ".join(words[:half]), " ".join(words[half:])]
-        return [spoken for part in parts for spoken in say(part, new_number, mode)]
+        return [
+            spoken for part in parts for spoken in say(part, new_number, mode, voice)
+        ]

@@ -24,6 +24,7 @@ from fakes.faults import EmptyAudio, Trickle
 from fakes.faulty import Door
 from fakes.ledger import Ledger, UtteranceMade
 from fakes.speech import Speech
+from fakes.speech.voices import voice_of_model
 
 __all__ = ["SpeechRequests"]
 
@@ -173,7 +174,13 @@ class _Answer:
             door.fire_now()
         empty = isinstance(fault, EmptyAudio)
         mode = settings.speech
-        spoken = [] if empty else say(text, ledger.new_utterance_number, mode)
+        spoken = (
+            []
+            if empty
+            else say(
+                text, ledger.new_utterance_number, mode, voice_of_model(query.model)
+            )
+        )
         self._spoken: list[tuple[UtteranceMade, Speech]] = []
         for number, speech in spoken:
             entry = UtteranceMade(

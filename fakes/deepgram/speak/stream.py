@@ -79,7 +79,7 @@ class Speaking:
     def __init__(self, query: SpeakQuery, opening: Opening) -> None:
         self.ended = False
         self._settings = opening.settings
-        self._line = SpeechLine(query.form, opening)
+        self._line = SpeechLine(query, opening)
         self._line.speed = query.speed
         self._dies_at = opening.now + opening.settings.speak_lifetime
         self._text = ""

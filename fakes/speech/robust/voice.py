@@ -22,6 +22,7 @@ from fakes.speech.robust.carrier import below_the_code, stretched
 from fakes.speech.robust.modulation import BLOCK_SAMPLES, modulate
 from fakes.speech.robust.samples import to_linear, to_mulaw
 from fakes.speech.voice import Speech, Utterance, Word, tokens, utter
+from fakes.speech.voices import VoiceName
 from voiceutils.errors import SettingError
 from voiceutils.mulaw import FRAME_BYTES, FRAMES_PER_SECOND, SILENCE_FRAME
 
@@ -45,7 +46,14 @@ class _Piece(NamedTuple):
         return len(self.sound) // BLOCK_SAMPLES
 
 
-def speak(text: str, *, speaker: Speaker, call: int, turn: int = 0) -> Speech:
+def speak(
+    text: str,
+    *,
+    speaker: Speaker,
+    call: int,
+    turn: int = 0,
+    voice: VoiceName = "usual",
+) -> Speech:
     """Return ``text`` as speech whose code survives resampling.
 
     Slower than :func:`fakes.speech.speak` says it: a word takes whole blocks, one for
@@ -55,8 +63,8 @@ def speak(text: str, *, speaker: Speaker, call: int, turn: int = 0) -> Speech:
         SettingError: no words, too many of them, or a number out of range.
     """
     words = tokens(text)
-    pieces = _pieces(words)
-    frames = tuple(_frames(words, speaker, call, turn))
+    pieces = _pieces(words, voice)
+    frames = tuple(_frames(words, pieces, speaker, call, turn))
     timed = []
     begin = 0
     for word, piece in zip(words, pieces, strict=True):
@@ -68,18 +76,26 @@ def speak(text: str, *, speaker: Speaker, call: int, turn: int = 0) -> Speech:
 
 
 def frames_of(
-    text: str, *, speaker: Speaker, call: int, turn: int = 0
+    text: str,
+    *,
+    speaker: Speaker,
+    call: int,
+    turn: int = 0,
+    voice: VoiceName = "usual",
 ) -> Iterator[bytes]:
     """Return the frames of :func:`speak`, word by word as they are asked for."""
     words = tokens(text)
-    _pieces(words)  # a mistake is told now
-    return _frames(words, speaker, call, turn)
+    pieces = _pieces(words, voice)  # a mistake is told now
+    return _frames(words, pieces, speaker, call, turn)
 
 
 def _frames(
-    words: tuple[str, ...], speaker: Speaker, call: int, turn: int
+    words: tuple[str, ...],
+    pieces: tuple[_Piece, ...],
+    speaker: Speaker,
+    call: int,
+    turn: int,
 ) -> Iterator[bytes]:
-    pieces = _pieces(words)
     blocks = sum(piece.blocks + piece.pause for piece in pieces)
     block = 0
     for number, (word, piece) in enumerate(zip(words, pieces, strict=True), 1):
@@ -115,8 +131,8 @@ def _parts(word: str) -> list[str]:
 
 
 @lru_cache(maxsize=512)
-def _pieces(words: tuple[str, ...]) -> tuple[_Piece, ...]:
-    said = utter(words)
+def _pieces(words: tuple[str, ...], voice: VoiceName) -> tuple[_Piece, ...]:
+    said = utter(words, voice)
     pieces = [_piece(said, number) for number in range(1, len(words) + 1)]
     blocks = sum(piece.blocks + piece.pause for piece in pieces)
     if blocks > BLOCK_LIMIT:

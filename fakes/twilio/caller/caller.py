@@ -13,6 +13,7 @@ from typing import TypeAlias
 
 from fakes.call_record import CallRecord, TurnRecord
 from fakes.speech import Speaker, SpeechMode, speaking
+from fakes.speech.voices import VoiceName
 from fakes.twilio.caller.foreign import foreign_speech
 from fakes.twilio.caller.listening import Listening
 from fakes.twilio.caller.microphone import Microphone
@@ -28,6 +29,7 @@ from fakes.twilio.caller.script import (
     Press,
     Say,
     Sound,
+    Voice,
     takes_time,
 )
 from fakes.twilio.caller.sounds import sound, sound_of_keys
@@ -117,6 +119,7 @@ class Caller:
         # Robust speech is understood late, and where there is an echo, what is said
         # depends on what is heard.
         self._foresees = speech == "exact"
+        self._voice: VoiceName = "usual"
         self._frames = self._follow(conversation)
         # What is known of frames to come, whatever is heard until then.
         self._speech: Iterator[Step] | None = None
@@ -300,6 +303,8 @@ class Caller:
             case Around():
                 self._microphone.place(step)
                 self._surrounded, self._foresees = True, False
+            case Voice(name=name):
+                self._voice = name
             case Press(digits=digits):
                 for digit in digits:
                     yield Step(digits=digit)
@@ -409,7 +414,11 @@ class Caller:
 
     def _steps_of(self, turn: TurnRecord) -> Iterator[Step]:
         speech = self._frames_of(
-            turn.said, speaker=Speaker.CALLER, call=self.call, turn=turn.turn % 256
+            turn.said,
+            speaker=Speaker.CALLER,
+            call=self.call,
+            turn=turn.turn % 256,
+            voice=self._voice,
         )
         drop_every = self._drop_every
         for audio in speech:

@@ -11,6 +11,7 @@ One file is one conversation::
       { say = "Mm-hmm.", barge_in_after = 1.0, reply = false, listen = true },
       { around = { noise = "babble", snr = 12, gain = -6, echo = -35, delay = 0.2 } },
       { sound = "cough", barge_in_after = 0.5 },
+      { voice = "low" },
       { press = "1234#" },
       { pause = 2.5 },
       { say = "Goodbye.", reply = false },

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, get_args
 
+from fakes.speech.voices import VOICES
 from fakes.toml_file import Mistake
 from fakes.twilio.caller.script import (
     Around,
@@ -17,6 +18,7 @@ from fakes.twilio.caller.script import (
     Press,
     Say,
     Sound,
+    Voice,
 )
 from fakes.twilio.caller.sounds import NOISES, SOUNDS
 
@@ -129,6 +131,11 @@ def _around(told: dict[str, Any], index: int) -> tuple[ConversationStep, ...]:
     return (Around(noise, **levels),)
 
 
+def _voice(told: dict[str, Any], index: int) -> tuple[ConversationStep, ...]:
+    _one_of(told, "voice", VOICES, index)
+    return (Voice(told["voice"]),)
+
+
 def _one_of(told: dict[str, Any], key: str, known: tuple[str, ...], index: int) -> str:
     value = told[key]
     if not isinstance(value, str) or value not in known:
@@ -183,6 +190,7 @@ _ACTIONS: dict[str, tuple[_Read, tuple[str, ...]]] = {
     "say": (_say, ("barge_in_after", "reply", "listen")),
     "sound": (_sound, ("seconds", "keys", "barge_in_after")),
     "around": (_around, ()),
+    "voice": (_voice, ()),
     "press": (_press, ()),
     "pause": (_pause, ()),
     "hang_up": (_hang_up, ()),

@@ -10,6 +10,7 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from fakes.speech import CALLER_UTTERANCES, number_words, numbers_in, reply_to
+from fakes.speech.voices import VoiceName
 
 __all__ = [
     "Around",
@@ -23,6 +24,7 @@ __all__ = [
     "Press",
     "Say",
     "Sound",
+    "Voice",
     "conversation",
     "expected_reply",
     "plain_words",
@@ -99,6 +101,16 @@ class Around(_Step, frozen=True, tag="around"):
     delay: float = 0.16
 
 
+class Voice(_Step, frozen=True, tag="voice"):
+    """Speak with this voice from here on: somebody else is at the phone.
+
+    Attributes:
+        name: one of ``fakes.speech.voices.VOICES``.
+    """
+
+    name: VoiceName = "usual"
+
+
 class Press(_Step, frozen=True, tag="press"):
     """Press keys, ``0-9 * #``, one a frame."""
 
@@ -128,14 +140,14 @@ class HangUp(_Step, frozen=True, tag="hang_up"):
 
 
 ConversationStep: TypeAlias = (
-    AwaitGreeting | Say | Sound | Around | Press | Pause | AwaitHangUp | HangUp
+    AwaitGreeting | Say | Sound | Around | Voice | Press | Pause | AwaitHangUp | HangUp
 )
 Conversation: TypeAlias = Sequence[ConversationStep]
 
 
 def takes_time(step: ConversationStep) -> bool:
     """Tell whether anything is done in a step; else the one before leads on."""
-    return not isinstance(step, Around)
+    return not isinstance(step, Around | Voice)
 
 
 def conversation(
