@@ -238,10 +238,10 @@ class PhoneCall:
             seed=order.seed,
         )
 
-    def _arrived(self, now: float, back: int) -> float | None:
-        """Return when what plays now had come, or what did ``back`` bytes before."""
+    def _arrived(self, at: float) -> float | None:
+        """Return when what began to play at a moment had come."""
         stream = self._call.streams.talk if self._call is not None else None
-        return None if stream is None else stream.arrived(now, back)
+        return None if stream is None else stream.arrived(at)
 
     def _expire(self) -> None:
         seconds = self._order.deadline

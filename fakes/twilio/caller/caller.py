@@ -127,14 +127,11 @@ class Caller:
         self._silence_ends: Callable[[], float] | None = None
         self._silent_before: float | None = None  # None: not computed yet
 
-    def listen_for_arrivals(
-        self, arrived: Callable[[float, int], float | None]
-    ) -> None:
+    def listen_for_arrivals(self, arrived: Callable[[float], float | None]) -> None:
         """Note when replies had come to the phone, not only when they sound.
 
         Args:
-            arrived: tells it of what plays in the frame of a moment; or, given bytes,
-                of what played so long before.
+            arrived: tells it of what began to play in the frame of a moment.
         """
         self._listening.arrived = arrived
 

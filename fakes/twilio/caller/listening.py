@@ -12,7 +12,7 @@ from fakes.call_record import TurnRecord
 from fakes.speech import GREETING, Reader, sentences
 from fakes.twilio.caller.ear import Ear, Sound, Voice
 from fakes.twilio.caller.script import expected_reply, plain_words
-from voiceutils.mulaw import FRAME_SECONDS, SAMPLE_RATE
+from voiceutils.mulaw import FRAME_SECONDS
 
 __all__ = ["QUIET", "QUIET_AFTER_WHOLE", "Listening"]
 
@@ -31,7 +31,7 @@ class Listening:
         turns: what was said so far, and what came back; the greeting belongs to none.
         greeting_at: when the first agent audio was heard.
         reply_heard: seconds of the current reply heard so far.
-        arrived: tells when what plays at a moment, or so many bytes before, had come.
+        arrived: tells when what began to play at a moment had come.
     """
 
     def __init__(self, reader: Reader) -> None:
@@ -39,7 +39,7 @@ class Listening:
         self.turns: list[TurnRecord] = []
         self.greeting_at: float | None = None
         self.reply_heard = 0.0
-        self.arrived: Callable[[float, int], float | None] | None = None
+        self.arrived: Callable[[float], float | None] | None = None
         self._now = 0.0
         self._owner: dict[Voice, int] = {}  # utterance -> turn that it answers
         self._last_sound = -inf
@@ -202,8 +202,7 @@ class Listening:
     def _notice_arrival(self, turn: TurnRecord, at: float) -> None:
         if self.arrived is None or turn.reply_at != at or turn.media_at is not None:
             return
-        # A frame across two ticks is understood in the second of them.
-        turn.media_at = self.arrived(self._now, round((self._now - at) * SAMPLE_RATE))
+        turn.media_at = self.arrived(at)
 
     def _notice_old(self, turn: TurnRecord, sound: Sound) -> None:
         """Time old audio that sounds on; find the reply that follows without a pause.

@@ -30,6 +30,7 @@ __all__ = [
 ]
 
 _BACKLOG_AT_ONCE = 50  # frames between two looks at whether the agent reads
+_POSITIONS = 16  # frames lived through at once, and one before them
 _MOST_EVENTS = 300
 _LONGEST_NAME = 60  # characters of a mark's
 LIVED_LATER = 8  # frames, at most, that are sent before they are lived through
@@ -100,8 +101,8 @@ class MediaStream:
             remainder=settings.remainder,
         )
         self._arrivals = Arrivals()
-        # Of the frames that are being lived through: where among all bytes that came
-        # since the last clear what plays in them begins.
+        # Of the last frames, some of which may still be lived through: where among all
+        # bytes that came since the last clear what plays in them begins.
         self._positions: dict[float, int] = {}
         self._said = StreamMessages(leg, seed=seed, noise=settings.noise, number=number)
         self.stream_sid = self._said.stream_sid
@@ -226,7 +227,6 @@ class MediaStream:
         came, self._came = iter(self._came), []
         take, play, note = self._playout.take, self._play, self._arrivals.add
         heard: list[Heard] = []
-        self._positions.clear()
         base64 = audio = None
         for entry in later:
             if isinstance(entry, float):
@@ -294,17 +294,16 @@ class MediaStream:
         """
         return self._heard.begin, self._heard.end
 
-    def arrived(self, now: float, back: int = 0) -> float | None:
-        """Return when what begins to play in a frame had come to the phone.
+    def arrived(self, at: float) -> float | None:
+        """Return when what began to play at a moment had come to the phone.
 
-        For the party on the line, while it hears the frame.
+        For the party on the line, of a frame that it hears or has just heard.
 
         Args:
-            now: moment of the frame.
-            back: bytes before it, to ask for what played a little earlier.
+            at: moment of the frame.
         """
-        position = self._positions.get(now)
-        return None if position is None else self._arrivals.at(position - back)
+        position = self._positions.get(at)
+        return None if position is None else self._arrivals.at(position)
 
     @property
     def has_output(self) -> bool:
@@ -378,6 +377,7 @@ class MediaStream:
             case wire.Clear():
                 self._happened("clear", "", now)
                 self._arrivals.clear()
+                self._positions.clear()
                 self._echo(self._playout.clear(), now)
             case None:
                 pass
@@ -396,7 +396,6 @@ class MediaStream:
     # --- one frame ---------------------------------------------------------------
 
     def _tick(self, due: float, now: float) -> None:
-        self._positions.clear()
         step = self._party.frame(self._play(now), now)
         if step.hang_up:
             self.hang_up(step.hang_up, now)
@@ -420,7 +419,11 @@ class MediaStream:
             self._echo(played.marks, now)
         audio = played.audio
         if audio:
-            self._positions[now] = self._arrivals.end - playout.queued - len(audio)
+            # Frames that are owed share a moment, which is then that of the first.
+            begins = self._arrivals.end - playout.queued - len(audio)
+            self._positions.setdefault(now, begins)
+            if len(self._positions) > _POSITIONS:
+                del self._positions[next(iter(self._positions))]
         return audio
 
     def _send(self, step: Step, due: float, now: float) -> None:
