@@ -106,6 +106,8 @@ class ModelServer:
         except asyncio.CancelledError:
             door.end("client", aborted=True)
             raise
+        if isinstance(asked, Request):  # a refusal is of a question, too
+            attempt.said = said_in(asked)
         error = self._refusal(door, http, asked)
         if error is not None:
             retry_after = getattr(door.fault, "retry_after", None)
@@ -128,7 +130,6 @@ class ModelServer:
         self, door: Door, asked: Request, body: bytes
     ) -> web.StreamResponse:
         attempt = door.attempt
-        attempt.said = said_in(asked)
         attempt.remembered = remembered_in(asked)
         attempt.reply = reply_for(attempt.said)
         tool = ""

@@ -186,7 +186,7 @@ class AgentCall(SpeakingCall):
             return  # the turn machine knows, and says so to the caller
         if audio and mulaw.is_voiced(audio[::_SAMPLED]):
             self._voiced_frames += 1
-            if self._voiced_frames == _VOICED_FRAMES:
+            if self._voiced_frames % _VOICED_FRAMES == 0:
                 self.turns.sounded(self.now())
                 self.set_timer()
 
