@@ -178,8 +178,8 @@ KINDS = {
         level=SHOULD,
     ),
     "slow-reader": Kind(
-        "reads at half of the pace",
-        _on_link(lambda moment: SlowReader(4000.0, after=moment)),
+        "reads at three quarters of the pace",
+        _on_link(lambda moment: SlowReader(6000.0, after=moment)),
         "https://github.com/pipecat-ai/pipecat/pull/4964",
         _LISTENER,
         level=SHOULD,
@@ -240,8 +240,8 @@ KINDS = {
         level=SHOULD,
     ),
     "slow-tokens": Kind(
-        "takes half a second a word",
-        _always(Trickle(0.5), Nothing()),
+        "takes a quarter of a second a word",
+        _always(Trickle(0.25), Nothing()),
         "https://github.com/twilio-labs/call-gpt/issues/14",
         ("model",),
         _OF_A_REPLY,

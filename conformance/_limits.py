@@ -23,7 +23,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
         silence: nobody waits longer than that for any sound; then he has hung up.
         message: audio in one message to the recogniser.
         teardown: from the hang-up until nothing of the call is open any more.
-        reconnect: from the loss of a link until the next attempt is let in.
+        reconnect: from the first refusal until an attempt that is let in, after two.
         backoff: what the agent promises of its retries; None for the general bounds.
     """
 

@@ -29,6 +29,7 @@ from itertools import pairwise
 
 from fakes.backoff_crowd import AFTER_LASTING, Crowd
 from fakes.backoff_policy import Policy
+from fakes.faults import RESPONSES
 from fakes.ledger_entries import Attempt
 from fakes.reconnects import failed, finished
 
@@ -40,6 +41,7 @@ __all__ = [
     "SLACK_AFTER_LEAVING",
     "SLACK_EARLY",
     "SLACK_LATE",
+    "SLACK_NOTICING",
     "Judgement",
     "judge_attempts",
 ]
@@ -52,6 +54,12 @@ SLACK_EARLY = 0.005
 
 SLACK_LATE = 0.250
 """Seconds by which a delay may look too long: connect, handshake, a busy machine."""
+
+SLACK_NOTICING = 10.0
+"""Seconds until a client has noticed that a link which worked is gone.
+
+Its own close handshake may wait that long for a service that says no more.
+"""
 
 SLACK_AFTER_LEAVING = 0.300
 """Seconds after the caller's hang-up in which an attempt may have been under way."""
@@ -102,8 +110,7 @@ def judge_attempts(
     chains: dict[tuple[str, str], list[Attempt]] = {}
     for attempt in sorted(attempts, key=lambda attempt: (attempt.at, attempt.id)):
         # Requests for different things are not retries of each other.
-        thing = attempt.said or str(attempt.characters or "")
-        chains.setdefault((attempt.surface, thing), []).append(attempt)
+        chains.setdefault((attempt.surface, _thing(attempt)), []).append(attempt)
         if left is not None and attempt.at > left + SLACK_AFTER_LEAVING:
             after = attempt.at - left
             found.append(
@@ -166,12 +173,13 @@ class _Chain:
         if failed(before, **settled):
             yield from self._judge_retry(before, delay)
             return
-        # At once is early enough for a link that worked; what a failure would have
-        # asked for is not too late.
+        # At once is not too early after a link that worked; what a failure would have
+        # asked for is not too late, counted from when the client can know.
         longest = GENERAL_LONGEST
         if self._policy is not None:
             steps = range(self._most + 1)
             longest = max(self._policy.bounds(step, None)[1] for step in steps)
+            longest += SLACK_NOTICING
         yield from self._outside(delay, 0.0, longest, "reconnection")
         self._crowd.draw(AFTER_LASTING, delay)
         lasted = before.open_seconds or 0.0
@@ -236,8 +244,15 @@ class _Chain:
                 yield f"more than {most} attempts in {seconds:g} s"
 
 
+def _thing(attempt: Attempt) -> str:
+    """What a request was for; "" for a link, and when a refusal did not read it."""
+    return attempt.said or str(attempt.characters or "")
+
+
 def _is_over(attempt: Attempt) -> bool:
     """Whether what comes after it is a new need."""
+    if attempt.surface in RESPONSES and not _thing(attempt):
+        return True  # the next sentence is as good a guess as a retry
     return attempt.opened is not None and finished(attempt)
 
 

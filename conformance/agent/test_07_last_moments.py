@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from conformance._barge_in import LONG
 from conformance._case import MUST, case
-from conformance._limits import SILENCE_LIMIT, TEARDOWN_LIMIT
 from conformance._line import Line
 from fakes.faults import Refuse
 from fakes.twilio.caller.script import AwaitGreeting, HangUp, Pause, Say
@@ -39,8 +38,8 @@ async def test_call_does_not_outlive_its_agent(line: Line) -> None:
     ]
     silent = record.duration - max(sounds, default=0.0)
     line.expect(
-        silent <= SILENCE_LIMIT,
-        f"at most {SILENCE_LIMIT:g} s of silence at the end",
+        silent <= line.limits.silence,
+        f"at most {line.limits.silence:g} s of silence at the end",
         f"{silent:.1f} s",
     )
 
@@ -66,9 +65,9 @@ async def test_hang_up_in_an_interruption_leaves_nothing(line: Line) -> None:
         Say("Please stop.", barge_in_after=0.6, reply=False),
         HangUp(),
     )
-    left = await line.open_sockets(within=TEARDOWN_LIMIT)
+    left = await line.open_sockets(within=line.limits.teardown)
     line.expect(
         not left,
-        f"no provider socket is open {TEARDOWN_LIMIT:g} s after the hang-up",
+        f"no provider socket is open {line.limits.teardown:g} s after the hang-up",
         ", ".join(f"{attempt.surface} (attempt {attempt.id})" for attempt in left),
     )

@@ -179,7 +179,7 @@ async def test_first_call_after_the_start_is_like_any_other(line: Line) -> None:
         record = await line.talk(AwaitGreeting(), HangUp())
     after = record.greeting_after
     line.expect(
-        after is not None and after <= GREETING_LIMIT,
-        f"the greeting within {GREETING_LIMIT:g} s",
+        after is not None and after <= line.limits.greeting,
+        f"the greeting within {line.limits.greeting:g} s",
         "no greeting" if after is None else f"after {after:.2f} s",
     )

@@ -6,18 +6,19 @@ import random
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conformance.core.test_backoff_oracle import (
     attempt,
-    attempts_of_with_retry,
     policies,
     refused,
+    unhurried,
 )
 from fakes.backoff_crowd import ENOUGH, Crowd, least_spread
 from fakes.backoff_oracle import judge_attempts
 from fakes.backoff_policy import Policy
+from voiceutils.backoff import Backoff
 
 EQUAL = Policy(0.25, 1.5, 5.0, "equal", 5)
 
@@ -30,15 +31,25 @@ def crowd_of(delays: list[list[float]], policy: Policy | None) -> Crowd:
     return crowd
 
 
+@settings(unhurried, max_examples=60)
 @given(policies, st.integers(0, 2**32), st.integers(ENOUGH, 60))
-async def test_calls_that_draw_their_delays_are_never_accused(
+def test_calls_that_draw_their_delays_are_never_accused(
     policy: Policy, seed: int, calls: int
 ) -> None:
-    """Each call is the real retry; every call is refused in the same moment."""
-    crowd = Crowd()
-    for call in range(calls):
-        seen = await attempts_of_with_retry(policy, seed + call)
-        crowd.merge(judge_attempts(seen, policy).crowd)
+    """Each call waits as `Backoff` says; every call is refused in the same moment."""
+    chance, crowd = random.Random(seed), Crowd()
+    backoff = Backoff(
+        policy.initial,
+        policy.factor,
+        policy.max_delay,
+        policy.jitter,  # type: ignore[arg-type]
+    )
+    for _ in range(calls):
+        delays: list[float] = []
+        for retry in range(policy.attempts - 1):
+            before = delays[-1] if delays else None
+            delays.append(backoff.delay(retry, chance.random(), before))
+        crowd.merge(judge_attempts(refused(delays), policy).crowd)
 
     assert crowd.violations(policy) == ()
 
@@ -121,6 +132,7 @@ def test_a_herd_is_named_without_a_policy() -> None:
     assert "herd" in crowd_of([[0.08] * 11] * 5, None).violations(None)[0]
 
 
+@unhurried
 @given(st.lists(st.lists(st.floats(0.0, 3.0), max_size=4), max_size=6))
 def test_crowds_of_several_processes_add_up(delays: list[list[float]]) -> None:
     """In any order, and after a journey as JSON."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import accumulate, count
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from fakes.backoff_oracle import (
@@ -15,6 +15,7 @@ from fakes.backoff_oracle import (
     SLACK_AFTER_LEAVING,
     SLACK_EARLY,
     SLACK_LATE,
+    SLACK_NOTICING,
     Judgement,
     judge_attempts,
 )
@@ -26,6 +27,8 @@ from voiceutils.errors import ProviderError, RetriesExhausted
 from voiceutils.retry import with_retry
 
 _ids = count(1)
+# A machine on which calls run beside the tests is slow at times.
+unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 policies = st.builds(
     Policy,
     initial=st.floats(0.05, 2.0),
@@ -173,6 +176,7 @@ def test_the_bounds_are_those_of_the_published_formulas(
     assert policy.bounds(2, 2.0) == third_after_two_seconds
 
 
+@unhurried
 @given(policies, st.integers(0, 2**32))
 async def test_whatever_with_retry_does_keeps_its_promise(
     policy: Policy, seed: int
@@ -185,6 +189,7 @@ async def test_whatever_with_retry_does_keeps_its_promise(
     assert (judgement.delays, judgement.violations) == (policy.attempts - 1, ())
 
 
+@unhurried
 @given(policies.flatmap(lambda policy: st.tuples(st.just(policy), lives(policy))))
 def test_a_client_that_keeps_its_policy_is_never_accused(
     life: tuple[Policy, list[Attempt]],
@@ -198,6 +203,7 @@ def test_a_client_that_keeps_its_policy_is_never_accused(
 # --- what breaks it ------------------------------------------------------------------
 
 
+@unhurried
 @given(policies.filter(lambda p: p.jitter in ("none", "equal")), st.data())
 def test_a_delay_cut_short_is_named(policy: Policy, data: st.DataObject) -> None:
     """One delay below its lower bound gives exactly one violation."""
@@ -212,6 +218,7 @@ def test_a_delay_cut_short_is_named(policy: Policy, data: st.DataObject) -> None
     assert f"retry {cut + 1} " in violation
 
 
+@unhurried
 @given(policies, st.data())
 def test_a_delay_beyond_its_cap_is_named(policy: Policy, data: st.DataObject) -> None:
     """At any retry, and slack is allowed for."""
@@ -226,6 +233,7 @@ def test_a_delay_beyond_its_cap_is_named(policy: Policy, data: st.DataObject) ->
     assert "at the most" in late.violations[0]
 
 
+@unhurried
 @given(policies)
 def test_more_attempts_than_promised_are_named(policy: Policy) -> None:
     """One attempt too many is a violation even when every delay is right."""
@@ -239,6 +247,7 @@ def test_more_attempts_than_promised_are_named(policy: Policy) -> None:
     )
 
 
+@unhurried
 @given(policies.filter(lambda p: p.bounds(1, None)[0] > 0.1 and p.attempts > 2))
 def test_a_count_that_begins_anew_after_a_short_link_is_named(policy: Policy) -> None:
     """An open handshake is no working service: the next delay is the second one."""
@@ -259,6 +268,20 @@ def test_accept_and_close_every_20_ms_is_a_loop(policy: Policy | None) -> None:
     seen = [attempt(n * 0.02, lasted=0.01) for n in range(100)]
 
     assert judge_attempts(seen, policy).violations
+
+
+def test_failures_before_a_healthy_time_are_forgotten() -> None:
+    """Who waits as if they still counted lets the caller wait."""
+    seen = refused([0.25, 1.0])
+    seen.append(attempt(seen[-1].at + 4.0, lasted=60.0))
+    seen.append(attempt(seen[-1].at + 60.0, 503))
+    policy = Policy(0.25, 4.0, 20.0, attempts=5)
+
+    fine = judge_attempts([*seen, attempt(seen[-1].at + 1.0)], policy)
+    late = judge_attempts([*seen, attempt(seen[-1].at + 16.0)], policy)
+
+    assert fine.violations == ()
+    assert "1.000 s at the most" in late.violations[0]
 
 
 @pytest.mark.parametrize("status", [400, 401, 402, 403, 404])
@@ -369,6 +392,26 @@ def test_requests_for_different_things_are_not_retries_of_each_other() -> None:
     ]
 
     assert judge_attempts(seen).violations == ()
+
+
+def test_a_lost_link_is_noticed_in_some_seconds_not_in_minutes() -> None:
+    """A client that comes back much later has left its caller unheard."""
+    policy = Policy(0.25, 2.0, 5.0)
+    before = attempt(0.0, lasted=5.0)
+
+    fine = judge_attempts([before, attempt(5.25 + SLACK_NOTICING)], policy)
+    late = judge_attempts([before, attempt(6.0 + SLACK_NOTICING)], policy)
+
+    assert fine.violations == ()
+    assert "at the most" in late.violations[0]
+
+
+def test_a_refusal_that_did_not_read_what_was_asked_is_followed_by_a_new_need() -> None:
+    """Two sentences of one reply are no retries of each other."""
+    seen = [attempt(n * 0.05, 401, surface="speak_rest") for n in range(3)]
+
+    assert judge_attempts(seen) == judge_attempts(seen, left=99.0)
+    assert judge_attempts(seen).delays == 0
 
 
 def test_a_policy_is_held_against_the_recogniser_only() -> None:

@@ -161,7 +161,7 @@ ledgers = st.none() | st.builds(
     ),
     connections=st.just([]),
 )
-counted = st.dictionaries(st.integers(0, 3), st.integers(1, 9), max_size=3)
+counted = st.dictionaries(st.integers(0, 1), st.integers(1, 9), max_size=2)
 crowds = st.builds(
     Crowd,
     draws=st.dictionaries(st.sampled_from(["0", "1 of range"]), counted),

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
+import conformance
 from conformance._budgets import read_budgets
 from conformance._limits import Limits
 from fakes.backoff_policy import Policy
@@ -66,3 +68,14 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     """With the option that named it."""
     with pytest.raises(SettingError, match=r"--budgets .*none\.toml"):
         read_budgets(tmp_path / "none.toml")
+
+
+def test_the_example_of_the_readme_is_what_holds_anyway(tmp_path: Path) -> None:
+    """It shows the usual limits, and the reference agent's policy."""
+    readme = Path(conformance.__file__).with_name("README.md").read_text("utf-8")
+    example = readme.partition("```toml\n")[2].partition("```")[0]
+
+    limits = read(tmp_path, example)
+
+    assert limits.backoff == Policy(0.25, 1.5, 5.0, "equal", 5, 2.0)
+    assert msgspec.structs.replace(limits, backoff=None) == Limits()

@@ -117,6 +117,8 @@ class ModelServer:
             request = read_response(body, self._shelf.earlier)
         group = "" if isinstance(request, ModelError) else request.user
         door = await self._knock(http, route.prefix, group, now)
+        if not isinstance(request, ModelError):  # a refusal is of a question, too
+            door.attempt.said = request.asked.said
         error = self._refusal(door, http, request)
         if error is not None:
             retry_after = getattr(door.fault, "retry_after", None)
@@ -173,7 +175,6 @@ class ModelServer:
     ) -> web.StreamResponse:
         attempt, asked = door.attempt, request.asked
         answer = self._answer_of(door, asked)
-        attempt.said = asked.said
         attempt.remembered = asked.remembered
         attempt.reply = answer.text
         attempt.called = [f"{call.name}({call.arguments})" for call in answer.calls]
