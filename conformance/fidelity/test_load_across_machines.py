@@ -136,7 +136,7 @@ def test_master_workers_and_fakes_on_machines_of_their_own(
             f"agent.test={SERVER}:8080",
         ),
         *("--fakes", fakes["control"], "--allow-remote", "--only-summary"),
-        *("-u", "4", "-r", "4", "-t", "16s", "--turns", "1"),
+        *("-u", "4", "-r", "4", "-t", "30s", "--turns", "1"),
         *("--results", str(results), "--record-calls", str(calls)),
     )
     for address in WORKERS:

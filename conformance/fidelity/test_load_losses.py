@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -131,7 +132,7 @@ def test_a_worker_lost_in_mid_run_is_told_and_what_it_finished_is_kept(
         port = str(probe.getsockname()[1])
     with locust(
         *("--master", "--master-bind-host", "127.0.0.1", "--master-bind-port", port),
-        *("--expect-workers", "2", "-t", "18s", "--results", str(results)),
+        *("--expect-workers", "2", "-t", "120s", "--results", str(results)),
         *("--record-calls", str(calls)),
     ) as master:
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
@@ -142,10 +143,13 @@ def test_a_worker_lost_in_mid_run_is_told_and_what_it_finished_is_kept(
         ]
         try:
             said = said_until(master, "Sending spawn jobs")
-            wait_for(calls, 4)
+            wait_for(calls, 2)
             time.sleep(1.0)  # until the master must have been told
             finished = len(calls.read_text().splitlines())
             workers[0].kill()
+            said += said_until(master, "lost:")
+            wait_for(calls, finished + 1)  # the other goes on
+            master.send_signal(signal.SIGINT)
             said += master.communicate(timeout=DEADLINE)[0]
         finally:
             for process in workers:

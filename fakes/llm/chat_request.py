@@ -8,17 +8,16 @@ from typing import Any, NamedTuple
 import msgspec
 
 from fakes.llm.asked import MEMORY, Asked, Format, Tool, ToolResult
+from fakes.llm.chat_shapes import ChatRequest, Line
 from fakes.llm.errors import ModelError, misfit
 from fakes.llm.pieces import words_of
 from fakes.llm.request_checks import (
-    ToolName,
     Wrong,
     missing,
     stated_choice,
     unknown_value,
     within,
 )
-from voiceutils.wire.chat import Message
 
 __all__ = ["ChatAsked", "read_chat"]
 
@@ -27,69 +26,6 @@ _MOST_CHOICES = 128
 _MOST_STOPS = 4
 MOST_TOOLS = 128
 FORMATS = ("json_object", "json_schema", "text")
-
-
-class Function(msgspec.Struct, frozen=True):
-    """A tool as it is described to the model."""
-
-    name: ToolName
-    description: str | None = None
-    parameters: dict[str, Any] | None = None
-
-
-class _Offered(msgspec.Struct, frozen=True):
-    type: str
-    function: Function | None = None
-
-
-class _Called(msgspec.Struct, frozen=True):
-    name: str = ""
-    arguments: str = ""
-
-
-class _ToolCall(msgspec.Struct, frozen=True):
-    id: str
-    function: _Called = _Called()
-
-
-class _Line(Message, frozen=True):
-    """A line of the conversation, with what concerns tools."""
-
-    tool_calls: tuple[_ToolCall, ...] | None = None
-    tool_call_id: str | None = None
-
-
-class _Schema(msgspec.Struct, frozen=True):
-    name: ToolName
-    schema: dict[str, Any] | None = None
-
-
-class _Format(msgspec.Struct, frozen=True):
-    type: str
-    json_schema: _Schema | None = None
-
-
-class _StreamOptions(msgspec.Struct, frozen=True):
-    include_usage: bool | None = None
-
-
-class _Request(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that the fake heeds; null means the same as nothing."""
-
-    model: str
-    messages: tuple[_Line, ...]
-    user: str | None = None
-    stream: bool | None = None
-    stream_options: _StreamOptions | None = None
-    n: int | None = None
-    stop: str | list[str] | None = None
-    max_tokens: int | None = None
-    max_completion_tokens: int | None = None
-    tools: tuple[_Offered, ...] | None = None
-    tool_choice: str | dict[str, Any] | None = None
-    parallel_tool_calls: bool | None = None
-    response_format: _Format | None = None
-    safety_identifier: str | None = None
 
 
 class ChatAsked(NamedTuple):
@@ -108,7 +44,7 @@ class ChatAsked(NamedTuple):
     usage: bool = False
 
 
-_decoder = msgspec.json.Decoder(_Request)
+_decoder = msgspec.json.Decoder(ChatRequest)
 
 
 def read_chat(body: bytes, model: str = "") -> ChatAsked | ModelError:
@@ -132,7 +68,7 @@ def _with_model(body: bytes, model: str) -> bytes:
     return msgspec.json.encode({**content, "model": model}) if content else body
 
 
-def _checked(request: _Request) -> ChatAsked:
+def _checked(request: ChatRequest) -> ChatAsked:
     lines = request.messages
     if not lines:
         text = (
@@ -175,7 +111,7 @@ def _checked(request: _Request) -> ChatAsked:
     )
 
 
-def _check_roles(lines: tuple[_Line, ...]) -> None:
+def _check_roles(lines: tuple[Line, ...]) -> None:
     for index, line in enumerate(lines):
         if line.role not in _ROLES:
             raise unknown_value(f"messages[{index}].role", line.role, _ROLES)
@@ -183,7 +119,7 @@ def _check_roles(lines: tuple[_Line, ...]) -> None:
             raise missing(f"messages[{index}].content")
 
 
-def _check_tool_lines(lines: tuple[_Line, ...]) -> None:
+def _check_tool_lines(lines: tuple[Line, ...]) -> None:
     """Refuse results of no call, and calls without results, which the service does.
 
     Agents that cut a turn short, or trim a long conversation, run into it.
@@ -210,7 +146,7 @@ def _check_tool_lines(lines: tuple[_Line, ...]) -> None:
         raise Wrong(text, "messages")
 
 
-def _results(lines: tuple[_Line, ...]) -> tuple[ToolResult, ...]:
+def _results(lines: tuple[Line, ...]) -> tuple[ToolResult, ...]:
     names = {
         call.id: call.function.name for line in lines for call in line.tool_calls or ()
     }
@@ -223,7 +159,7 @@ def _results(lines: tuple[_Line, ...]) -> tuple[ToolResult, ...]:
     return tuple(reversed(found))
 
 
-def _tools(request: _Request) -> tuple[Tool, ...]:
+def _tools(request: ChatRequest) -> tuple[Tool, ...]:
     offered = request.tools or ()
     if request.tools is not None and not 1 <= len(offered) <= MOST_TOOLS:
         text = f"Invalid 'tools': expected 1 to {MOST_TOOLS}, but got {len(offered)}."
@@ -253,7 +189,7 @@ def _choice(choice: Any, tools: tuple[Tool, ...]) -> str:
     return stated_choice(name, tools, by_name=True)
 
 
-def _format(request: _Request, lines: tuple[_Line, ...]) -> Format | None:
+def _format(request: ChatRequest, lines: tuple[Line, ...]) -> Format | None:
     wanted = request.response_format
     if wanted is None or wanted.type == "text":
         return None
@@ -273,7 +209,7 @@ def _format(request: _Request, lines: tuple[_Line, ...]) -> Format | None:
     return Format(wanted.json_schema.schema or {"type": "object"})
 
 
-def _most_tokens(request: _Request) -> int | None:
+def _most_tokens(request: ChatRequest) -> int | None:
     old = within("max_tokens", request.max_tokens, 1, 1 << 31)
     new = within("max_completion_tokens", request.max_completion_tokens, 1, 1 << 31)
     if old is not None and new is not None:
@@ -292,7 +228,7 @@ def _stops(stop: str | list[str] | None) -> tuple[str, ...]:
     return stops
 
 
-def _extra(request: _Request, lines: tuple[_Line, ...]) -> int:
+def _extra(request: ChatRequest, lines: tuple[Line, ...]) -> int:
     """Count what is no text of the conversation: descriptions and calls of tools."""
     called = (call.function for line in lines for call in line.tool_calls or ())
     words = sum(words_of(f"{call.name} {call.arguments}") for call in called)
