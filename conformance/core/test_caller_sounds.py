@@ -11,7 +11,14 @@ from hypothesis import strategies as st
 
 from conformance.core._listening import finals, listening, messages, stream, words_of
 from fakes.deepgram.ear.hearing import Hearing
-from fakes.speech import CodedFrame, FrameReader, Speaker, WordsHeard, speak
+from fakes.speech import (
+    CodedFrame,
+    FrameReader,
+    Speaker,
+    SpeechMode,
+    WordsHeard,
+    speak,
+)
 from fakes.speech.ambience import is_ambience
 from fakes.twilio.caller.caller import Caller
 from fakes.twilio.caller.microphone import UNDERSTOOD_FROM
@@ -39,10 +46,12 @@ PLACES = st.builds(
 
 
 def sent(
-    *steps: ConversationStep, heard: Iterable[bytes] = (), call: int = 4729
+    *steps: ConversationStep,
+    heard: Iterable[bytes] = (),
+    mode: SpeechMode = "exact",
 ) -> list[bytes]:
     """The frames that leave the phone of a caller who hears this meanwhile."""
-    caller = Caller((*steps, HangUp()), call=call)
+    caller = Caller((*steps, HangUp()), call=4729, speech=mode)
     sounding = iter(heard)
     frames: list[bytes] = []
     while True:
@@ -86,6 +95,25 @@ def test_words_are_proved_wherever_the_caller_is(place: Around) -> None:
     heard = WordsHeard(words)
     assert heard.complete
     assert heard.text() == SAID
+
+
+@given(st.sampled_from(NOISES), st.floats(17, 40), st.floats(-12, 6))
+@settings(max_examples=15, deadline=None)
+def test_robust_words_withstand_noise(kind: str, snr: float, gain: float) -> None:
+    """They lie in the noise, not under the code; sound without words is plain."""
+    frames = sent(
+        Around(kind, snr, gain),
+        Sound("cough"),
+        Say(SAID, reply=False),
+        Pause(0.5),
+        mode="robust",
+    )
+    ear = Hearing("robust")
+    moments = [m for frame in frames for m in ear.hear(frame)] + [*ear.finish()]
+
+    assert " ".join(m.word.text for m in moments if m.word) == SAID
+    codes = ear.take_codes()
+    assert len(codes) == codes[0].frames
 
 
 @given(st.sampled_from(NOISES), st.floats(0, 30), st.floats(-20, 6))
