@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conformance.core._listening import finals, listening, messages, stream, words_of
+from conformance.core._virtual_call import call_the_agent
 from fakes.deepgram.ear.hearing import Hearing
 from fakes.speech import (
     CodedFrame,
@@ -21,6 +22,7 @@ from fakes.speech import (
 )
 from fakes.speech.ambience import is_ambience
 from fakes.twilio.caller.caller import Caller
+from fakes.twilio.caller.conversation_file import read_conversations
 from fakes.twilio.caller.microphone import UNDERSTOOD_FROM
 from fakes.twilio.caller.script import (
     Around,
@@ -195,6 +197,40 @@ def test_a_loud_caller_clips(gain: float, clipped: float) -> None:
 
     assert (share > clipped) if clipped else (share < 0.001)
     assert transcripts(frames) == [SAID]
+
+
+@pytest.mark.parametrize(
+    ("name", "cut"),
+    [
+        ("coughs", 0),
+        ("puts_us_on_hold", 0),
+        ("hears_itself", 0),
+        ("speaks_softly", 0),
+        ("calls_from_the_street", 1),
+    ],
+)
+def test_conversations_interrupt_or_do_not(name: str, cut: int) -> None:
+    """The library's own, had with the reference agent in virtual time."""
+    (written,) = read_conversations(name)
+    record = call_the_agent(written.script(4729))
+
+    assert record.outcome == "completed", record.cause
+    assert sum(utterance.cut for utterance in record.utterances) == cut
+    assert sum(turn.barge_in for turn in record.turns) == cut
+    assert all(turn.reply_at for turn in record.turns)
+
+
+def test_a_murmur_is_no_barge_in_to_the_tester() -> None:
+    """What the agent makes of it is shown, and not held against its budget."""
+    (written,) = read_conversations("murmurs")
+    record = call_the_agent(written.script(4729))
+
+    assert record.outcome == "completed", record.cause
+    murmur = record.turns[1]
+    assert murmur.said in {"Mm-hmm.", "Uh-huh."}
+    assert not murmur.barge_in
+    assert not murmur.awaited
+    assert murmur.stopped_after is None
 
 
 def test_the_place_can_change_in_mid_call() -> None:
