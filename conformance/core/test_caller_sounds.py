@@ -10,10 +10,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conformance.core._listening import finals, listening, messages, stream, words_of
+from conformance.core._virtual_call import call_the_agent
 from fakes.deepgram.ear.hearing import Hearing
-from fakes.speech import CodedFrame, FrameReader, Speaker, WordsHeard, speak
+from fakes.speech import (
+    CodedFrame,
+    FrameReader,
+    Speaker,
+    SpeechMode,
+    WordsHeard,
+    speak,
+)
 from fakes.speech.ambience import is_ambience
 from fakes.twilio.caller.caller import Caller
+from fakes.twilio.caller.conversation_file import read_conversations
 from fakes.twilio.caller.microphone import UNDERSTOOD_FROM
 from fakes.twilio.caller.script import (
     Around,
@@ -39,10 +48,12 @@ PLACES = st.builds(
 
 
 def sent(
-    *steps: ConversationStep, heard: Iterable[bytes] = (), call: int = 4729
+    *steps: ConversationStep,
+    heard: Iterable[bytes] = (),
+    mode: SpeechMode = "exact",
 ) -> list[bytes]:
     """The frames that leave the phone of a caller who hears this meanwhile."""
-    caller = Caller((*steps, HangUp()), call=call)
+    caller = Caller((*steps, HangUp()), call=4729, speech=mode)
     sounding = iter(heard)
     frames: list[bytes] = []
     while True:
@@ -86,6 +97,25 @@ def test_words_are_proved_wherever_the_caller_is(place: Around) -> None:
     heard = WordsHeard(words)
     assert heard.complete
     assert heard.text() == SAID
+
+
+@given(st.sampled_from(NOISES), st.floats(17, 40), st.floats(-12, 6))
+@settings(max_examples=15, deadline=None)
+def test_robust_words_withstand_noise(kind: str, snr: float, gain: float) -> None:
+    """They lie in the noise, not under the code; sound without words is plain."""
+    frames = sent(
+        Around(kind, snr, gain),
+        Sound("cough"),
+        Say(SAID, reply=False),
+        Pause(0.5),
+        mode="robust",
+    )
+    ear = Hearing("robust")
+    moments = [m for frame in frames for m in ear.hear(frame)] + [*ear.finish()]
+
+    assert " ".join(m.word.text for m in moments if m.word) == SAID
+    codes = ear.take_codes()
+    assert len(codes) == codes[0].frames
 
 
 @given(st.sampled_from(NOISES), st.floats(0, 30), st.floats(-20, 6))
@@ -167,6 +197,40 @@ def test_a_loud_caller_clips(gain: float, clipped: float) -> None:
 
     assert (share > clipped) if clipped else (share < 0.001)
     assert transcripts(frames) == [SAID]
+
+
+@pytest.mark.parametrize(
+    ("name", "cut"),
+    [
+        ("coughs", 0),
+        ("puts_us_on_hold", 0),
+        ("hears_itself", 0),
+        ("speaks_softly", 0),
+        ("calls_from_the_street", 1),
+    ],
+)
+def test_conversations_interrupt_or_do_not(name: str, cut: int) -> None:
+    """The library's own, had with the reference agent in virtual time."""
+    (written,) = read_conversations(name)
+    record = call_the_agent(written.script(4729))
+
+    assert record.outcome == "completed", record.cause
+    assert sum(utterance.cut for utterance in record.utterances) == cut
+    assert sum(turn.barge_in for turn in record.turns) == cut
+    assert all(turn.reply_at for turn in record.turns)
+
+
+def test_a_murmur_is_no_barge_in_to_the_tester() -> None:
+    """What the agent makes of it is shown, and not held against its budget."""
+    (written,) = read_conversations("murmurs")
+    record = call_the_agent(written.script(4729))
+
+    assert record.outcome == "completed", record.cause
+    murmur = record.turns[1]
+    assert murmur.said in {"Mm-hmm.", "Uh-huh."}
+    assert not murmur.barge_in
+    assert not murmur.awaited
+    assert murmur.stopped_after is None
 
 
 def test_the_place_can_change_in_mid_call() -> None:

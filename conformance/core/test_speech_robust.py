@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import random
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -277,3 +279,16 @@ def test_nothing_else_is_code(kind: str) -> None:
     for seed in range(2):
         found = read_all(_others(seed)[kind], 800)
         assert not any(isinstance(item, CodedFrame) for item in found)
+
+
+def test_numpy_is_asked_for_only_where_it_is_needed() -> None:
+    """Without it the exact mode works, and the other says what to install."""
+    script = (
+        "import sys; sys.modules['numpy'] = None\n"
+        "from fakes.speech import speaking\n"
+        "speaking('exact'); speaking('robust')\n"
+    )
+    command = [sys.executable, "-c", script]
+    ran = subprocess.run(command, capture_output=True, check=False, text=True)
+    assert "pip install 'busyhour[robust]'" in ran.stderr.splitlines()[-1]
+    assert ran.stderr.splitlines()[-1].startswith("voiceutils.errors.SettingError")

@@ -58,10 +58,7 @@ def demodulate(samples: Floats) -> tuple[int, float]:
     windows = frames[:, begin : begin + _WINDOW]
     tones = windows @ _analysis()
     steps = tones[:, 1:] * np.conj(tones[:, :-1])
-    # The chord is known, so its steps tell how far off the place and the slope are.
-    known = _chord_steps()
-    turn = np.vdot(known, steps[0])
-    steps = steps[1:] * np.exp(-1j * np.angle(turn))
+    steps = steps[1:]  # the chord says nothing new
     soft = np.stack([steps.real, steps.imag], axis=-1).reshape(-1)
     soft *= 1 - 2 * _scrambling()
     bits, sure = golay.decode(soft[_places()])
@@ -85,13 +82,6 @@ def _chord_tones() -> Complex:
     at = np.arange(_TONES)
     tones: Complex = np.exp(1j * np.pi * at * at / _TONES)[None, :]
     return tones
-
-
-@cache
-def _chord_steps() -> Complex:
-    tones = _chord_tones()[0]
-    steps: Complex = tones[1:] * np.conj(tones[:-1])
-    return steps
 
 
 def _sound(tones: Complex) -> Floats:
