@@ -284,26 +284,35 @@ def test_batched_is_frame_by_frame(
 
 
 def test_most_frames_of_a_usual_call_are_foreseen() -> None:
-    """Speaking, listening and waiting; else batches would save nothing."""
-    wires = Batched((AwaitGreeting(), Say(SAID[0]), Say(SAID[1]), HangUp()), Settings())
-    wires.stream.open(BEGUN)
-    sid = wires.stream.stream_sid
+    """Each reply is heard whole, so a decision is due after the shortest silence."""
+    script = (AwaitGreeting(), *(Say(text) for text in SAID), HangUp())
+    short, long = Batched(script, Settings()), OneByOne(script, Settings())
+    for wires in (short, long):
+        wires.stream.open(BEGUN)
     replies = iter((GREETING, *(expected_reply(text) or "" for text in SAID)))
     queue: list[bytes] = []
     turns = frames = 0
     for now in moments([1e-4]):
-        wires.tick(now)
+        for wires in (short, long):
+            wires.tick(now)
         frames += 1
-        if not wires.stream.is_open:
+        if not long.stream.is_open:
             break
-        spoken = len(wires.caller.turns)
+        spoken = len(long.caller.turns)
         if not queue and spoken >= turns:
             turns = spoken + 1
             speech = speak(next(replies), speaker=Speaker.AGENT, call=turns)
             quiet = 0 if spoken == 0 else 120
             queue = [SILENCE_FRAME] * quiet + list(speech.frames)
-        wires.arrive(media(sid, queue.pop(0) if queue else SILENCE_FRAME), now)
-    assert wires.foreseen > 0.9 * frames
+        audio = queue.pop(0) if queue else SILENCE_FRAME
+        for wires in (short, long):
+            wires.arrive(media(short.stream.stream_sid, audio), now)
+    for wires in (short, long):
+        wires.stream.hang_up("stop", now)
+        wires.flush(now)
+    assert short.sent == long.sent
+    assert short.record() == long.record()
+    assert short.foreseen > 0.9 * frames
 
 
 @given(st.one_of(st.binary(max_size=400), st.text("AB/+=9\\ \n", max_size=40)))

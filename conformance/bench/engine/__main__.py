@@ -16,10 +16,12 @@ import subprocess
 import sys
 import tempfile
 from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 from typing import Any
 
+from conformance.bench.engine._plot import draw
 from conformance.bench.engine._sink import Sink, compiled
 from conformance.bench.engine._table import judged, table
 from voiceutils.errors import VoiceError
@@ -30,6 +32,7 @@ _ROOT = Path(__file__).resolve().parents[3]
 _LONGEST = 25.0
 _PRIORITY = "-19"
 _FEW, _MANY, _MOST = 100, 800, 1000
+_STEPS = (50, 100, 200, 300, 400, 500, 600, 800)
 
 
 class _Cores:
@@ -105,6 +108,12 @@ def _compare(options: argparse.Namespace, folder: Path) -> int:
                 runs[name].append(run)
                 print(f"  {name}: {json.dumps(run)}", file=sys.stderr)
         most = _measure(full, cores, sink.port, _MOST, 1.0)
+        if options.plot:
+            steps = [
+                _measure(full, cores, sink.port, calls, options.seconds)
+                for calls in _STEPS
+            ]
+            draw([step for step in steps if step], options.plot)
     found = {name: _middle(of) for name, of in runs.items()}
     print(table(found))
     lines, met = judged(found, most.get("set_up"))
@@ -125,9 +134,15 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument("--calls", type=int, default=300)
     parser.add_argument("--users", type=int, default=60, help="calls of the gevent one")
     parser.add_argument("--seconds", type=float, default=4.0, help="of each run")
+    parser.add_argument(
+        "--plot", metavar="FILE", help="draw lateness by number of calls, too"
+    )
     options = parser.parse_args(words)
     if not hasattr(os, "sched_getaffinity") or len(os.sched_getaffinity(0)) < 2:
         print("skipped: needs two cores, one for the calls and one for the agent")
+        return 2
+    if options.plot and find_spec("matplotlib") is None:
+        print("skipped: plots need matplotlib: pip install 'busyhour[plots]'")
         return 2
     if shutil.which("taskset") is None:
         print("skipped: needs taskset (util-linux) to keep them apart")

@@ -67,7 +67,7 @@ def judged(
             GROWTH,
             False,
         ),
-        ("bytes a call at 800", many.get("bytes_a_call"), CALL_BYTES, False),
+        ("bytes for each call more, 100 to 800", _slope(few, many), CALL_BYTES, False),
         ("s to set up 1000 calls", set_up, SET_UP_SECONDS, False),
     ]
     lines, met = [], True
@@ -87,6 +87,15 @@ def judged(
 
 def _ratio(value: float, by: float) -> float | None:
     return value / by if value and by else None
+
+
+def _slope(few: Figures, many: Figures) -> float | None:
+    """Return the bytes that a call takes, without what the first one brings along."""
+    if "bytes_a_call" not in few or "bytes_a_call" not in many:
+        return None
+    more = many["calls"] - few["calls"]
+    gained = [x["calls"] * x["bytes_a_call"] for x in (few, many)]
+    return (gained[1] - gained[0]) / more if more else None
 
 
 def _ms(figures: Figures) -> float | None:
