@@ -167,6 +167,8 @@ def start_agents(
                 fakes.addresses, serve, unsigned_environment(NOT_KEPT)
             )
             agents.start(process)
+            if agents.backoff is None:
+                agents.backoff = declared_policy(process.declared.get("backoff"))
             served = cast("Mapping[str, Any]", process.declared["mutants"])
             for name, address in served.items():
                 agents.addresses[name] = address["voice"]

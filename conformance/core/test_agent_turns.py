@@ -299,6 +299,16 @@ def test_voice_on_the_line_without_any_words_is_asked_about() -> None:
     assert turns.on_timer(5.0 + PATIENCE.recogniser) == [Say(2, PHRASES.reprompt)]
 
 
+def test_voice_over_a_reply_without_any_words_is_asked_about() -> None:
+    """The caller interrupts, and the recogniser does not notice."""
+    turns = speaking()
+    turns.sounded(3.0)
+    turns.mark_returned("2.1", 3.5)
+    turns.mark_returned("2.2", 4.5)
+
+    assert turns.on_timer(3.0 + PATIENCE.recogniser) == [Say(3, PHRASES.reprompt)]
+
+
 # --- failure -----------------------------------------------------------------------
 
 

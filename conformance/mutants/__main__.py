@@ -21,7 +21,7 @@ from starlette.routing import Mount
 from starlette.types import ASGIApp
 
 from conformance.mutants._registry import Mutant, registered_mutants
-from voiceutils.agent.__main__ import PING_SECONDS
+from voiceutils.agent.__main__ import PING_SECONDS, promised_backoff
 from voiceutils.agent.server import build_app
 from voiceutils.agent.settings import AgentSettings
 
@@ -90,7 +90,10 @@ def main() -> int:
             }
             for name in mutants
         }
-        told: dict[str, object] = {"media": f"ws://127.0.0.1:{port}"}
+        told: dict[str, object] = {
+            "media": f"ws://127.0.0.1:{port}",
+            "backoff": promised_backoff(settings),
+        }
         if options.only:
             told |= addresses[options.only]
         shown = json.dumps({**told, "mutants": addresses})

@@ -14,7 +14,6 @@ _FOUND = {
     "recogniser/connecting/refuse-503": "retries_without_delay",
     "recogniser/connecting/refuse-401": "retries_permanent_errors",
     "recogniser/greeting/close": "never_reconnects",
-    "recogniser/hanging-up/refuse-503": "retries_after_hang_up",
     "model/thinking/no-answer": "waits_for_the_model_for_ever",
     "voice/speaking/empty-audio": "takes_no_audio_for_success",
 }

@@ -23,7 +23,7 @@ from voiceutils.agent.settings import AgentSettings, Phrases
 from voiceutils.deepgram_stt import LASTING_SECONDS
 from voiceutils.errors import SettingError
 
-__all__ = ["main", "run"]
+__all__ = ["main", "promised_backoff", "run"]
 
 # Twilio sends fifty messages a second and answers pings, so this finds a dead line.
 PING_SECONDS = 5.0
@@ -125,8 +125,14 @@ def _announcement(settings: AgentSettings, address: str, *, as_json: bool) -> st
     voice, media = f"http://{address}/voice", f"ws://{address}/media"
     if not as_json:
         return f"voice webhook {voice}, media socket {media}; stop with Ctrl-C"
+    promised = promised_backoff(settings)
+    return json.dumps({"voice": voice, "media": media, "backoff": promised})
+
+
+def promised_backoff(settings: AgentSettings) -> dict[str, object]:
+    """Return what the agent declares of its retries, for whoever tests it."""
     backoff = settings.backoff
-    policy = {
+    return {
         "initial": backoff.initial_delay,
         "factor": backoff.backoff_factor,
         "max_delay": backoff.max_delay,
@@ -134,7 +140,6 @@ def _announcement(settings: AgentSettings, address: str, *, as_json: bool) -> st
         "attempts": settings.attempts,
         "healthy": LASTING_SECONDS,
     }
-    return json.dumps({"voice": voice, "media": media, "backoff": policy})
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -135,12 +135,12 @@ class Turns:
         """The line carried a voice for a while; the recogniser ought to notice.
 
         False asks to be told again: who spoke over us is not answered before our turn
-        is over.
+        is over, but waits from when he spoke.
         """
-        if self.state is not State.LISTENING:
+        if self.state not in (State.LISTENING, State.SPEAKING):
             return False
         self._due.setdefault(_Timer.WORDS, now + self._patience.recogniser)
-        return True
+        return self.state is State.LISTENING
 
     def recogniser_failed(self, now: float) -> list[Command]:
         """No words will come any more."""
