@@ -3,8 +3,9 @@
 Noise, loudness and echo lie *under* the code: the sound is mixed first, and then gets
 the lowest bits of what was said, so that a word in noise is proved like any other. In
 a frame without a word of the caller's the bits say so, or they are those of the agent's
-speech whose echo it is, if one could understand it. In the robust mode the mixture is
-sent as it is: that code withstands it, down to noise at 17 dB.
+speech whose echo it is, if one could understand it. The code of the robust mode lies
+in the mixture and withstands noise down to 17 dB, so no word is said in louder noise
+there; between words it is as loud as was asked.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ __all__ = ["UNDERSTOOD_FROM", "Microphone"]
 # Of an echo, in dB. Line echo after cancellation lies below -40; a loudspeaker beside
 # the telephone above -30, which recognisers do transcribe.
 UNDERSTOOD_FROM = -30.0
+_ROBUST_SNR = 17.0  # dB
 
 
 class Microphone:
@@ -40,6 +42,7 @@ class Microphone:
         self._chance = random.Random(f"noise:{call}")
         self._around: Around | None = None
         self._noise: tuple[tuple[int, ...], ...] = ()
+        self._noise_in_words: tuple[tuple[int, ...], ...] = ()
         self._quiet_noise: tuple[bytes, ...] = ()  # the same, encoded
         self._at = 0
         self._late: deque[bytes] = deque()
@@ -47,10 +50,12 @@ class Microphone:
     def place(self, around: Around) -> None:
         """Have these surroundings from now on."""
         self._around = around
-        self._noise = self._quiet_noise = ()
+        self._noise = self._noise_in_words = self._quiet_noise = ()
         if around.noise:
-            level = SPEECH_LEVEL * _factor(around.gain - around.snr)
-            self._noise = noise(around.noise, level)
+            snr = around.snr if self._exact else max(around.snr, _ROBUST_SNR)
+            usual = SPEECH_LEVEL * _factor(around.gain)
+            self._noise = noise(around.noise, usual * _factor(-around.snr))
+            self._noise_in_words = noise(around.noise, usual * _factor(-snr))
             self._quiet_noise = tuple(
                 mulaw.encode(list(frame)) for frame in self._noise
             )
@@ -101,7 +106,8 @@ class Microphone:
         if echoed:
             parts.append(_scaled(echoed, around.echo or 0.0))
         if self._noise:
-            parts.append(list(self._noise[noise_at]))
+            under = self._noise if said is None else self._noise_in_words
+            parts.append(list(under[noise_at]))
         sums = map(sum, zip(*parts, strict=True)) if len(parts) > 1 else parts[0]
         codes = mulaw.codes()
         return bytes([codes[min(max(x, -32768), 32767) + 32768] for x in sums])
