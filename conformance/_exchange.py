@@ -161,7 +161,7 @@ class Exchange:
         A surprise while the phone itself was late is INVALID.
         """
         self.dial([pair])
-        verdict = self._awaited(pair)
+        verdict = self.awaited(pair)
         if not verdict.is_valid:
             pytest.fail(
                 f"INVALID case {pair.case.number}: frames left {verdict.lateness:.3f} s"
@@ -176,7 +176,7 @@ class Exchange:
         case = self._profile.applied(case)
         pair = Pair(case, CLEAN)
         self.dial([pair])
-        verdict = self._awaited(pair)
+        verdict = self.awaited(pair)
         status = self._status(case, verdict)
         self.outcomes.append(
             Outcome.of(
@@ -233,7 +233,8 @@ class Exchange:
             return Status.NON_STRICT
         return Status.FAIL
 
-    def _awaited(self, pair: Pair) -> Verdict:
+    def awaited(self, pair: Pair) -> Verdict:
+        """Wait for the verdict of a pair that was dialled, valid or not."""
         return self._futures[pair.case.number, pair.agent].result(timeout=600)
 
     def close(self) -> None:

@@ -1,10 +1,11 @@
-"""Two calls at once in one process."""
+"""Two calls, and twenty, at once in one process."""
 
 from __future__ import annotations
 
 import asyncio
 
 from conformance._case import MUST, case
+from conformance._conversation import conversation_of
 from conformance._line import Line
 from fakes.twilio.caller.script import (
     AwaitGreeting,
@@ -12,6 +13,7 @@ from fakes.twilio.caller.script import (
     HangUp,
     HangUpHow,
     Pause,
+    Press,
     Say,
 )
 
@@ -203,4 +205,77 @@ async def test_leaving_caller_does_not_disturb_the_others(line: Line) -> None:
             not utterance.cut and not utterance.lost,
             f"{utterance.text!r} is heard whole",
             f"{utterance.heard} of {utterance.frames} frames",
+        )
+
+
+_OTHERS = 20
+_APART = 0.5  # seconds that a machine with twenty calls may take longer, or less
+
+
+@case(
+    "8.6",
+    level=MUST,
+    source="https://github.com/deepgram/deepgram-twilio-streaming-voice-agent/issues/3",
+    mutants=("forgets_when_another_call_ends", "interrupts_every_caller"),
+)
+async def test_call_among_twenty_is_the_call_alone(line: Line) -> None:
+    """A call among twenty others is the same call as alone.
+
+    Do: one call with two questions and an interruption, alone; then the same words
+        while twenty others talk, interrupt, press keys and hang up in three ways.
+    Expect: the same words heard, turns, utterances, findings, and requests to model,
+        speech and recogniser; gaps within 0.5 s of those alone.
+    Because: who knows what a call is like alone needs no list of what calls may share.
+    """
+    alone = line.beside()
+    others = [line.beside() for _ in range(_OTHERS)]
+    try:
+        await alone.talk(*_TALK)
+        await asyncio.gather(
+            line.talk(*_TALK),
+            *(_disturb(number, other) for number, other in enumerate(others)),
+        )
+        expected, got = await conversation_of(alone), await conversation_of(line)
+        for what, value in expected.items():
+            line.expect(
+                got[what] == value,
+                f"{what} as alone: {value}",
+                f"{got[what]}",
+            )
+        _expect_same_gaps(line, alone)
+    finally:
+        for other in (alone, *others):
+            await other.__aexit__()
+
+
+_TALK: tuple[ConversationStep, ...] = (
+    AwaitGreeting(),
+    Say("Please cancel my order."),
+    Say("Where is my parcel?", barge_in_after=0.8),
+    HangUp(),
+)
+
+
+async def _disturb(number: int, line: Line) -> None:
+    """Have one of the other calls; they begin, and end, all along."""
+    middle: tuple[ConversationStep, ...] = (
+        (Say("Is there parking at the hotel?"),),
+        (Say("That is all, thank you.", reply=False), Pause(0.8)),
+        (Pause(0.5), Press("12#"), Pause(1.5)),
+        (Say("Where are you located?", barge_in_after=0.5),),
+    )[number % 4]
+    ending = HangUp(_ENDINGS[number % 3])
+    await _later(0.2 * number, line, AwaitGreeting(), *middle, ending)
+
+
+def _expect_same_gaps(line: Line, alone: Line) -> None:
+    """Expect that nobody waits longer, or is answered earlier, than alone."""
+    assert line.record is not None
+    assert alone.record is not None
+    for one, other in zip(line.record.turns, alone.record.turns, strict=True):
+        apart = abs((one.gap or 0.0) - (other.gap or 0.0))
+        line.expect(
+            apart <= _APART,
+            f"a gap in turn {one.turn} within {_APART:g} s of {other.gap or 0:.2f} s",
+            f"{one.gap or 0:.2f} s",
         )

@@ -309,6 +309,12 @@ def test_voice_over_a_reply_without_any_words_is_asked_about() -> None:
     assert turns.on_timer(3.0 + PATIENCE.recogniser) == [Say(3, PHRASES.reprompt)]
 
 
+def test_voice_over_our_turn_is_to_be_told_again_after_it() -> None:
+    """Nobody is asked to repeat himself in the middle of our own sentence."""
+    assert not speaking().sounded(3.0)
+    assert greeted().sounded(3.0)
+
+
 # --- failure -----------------------------------------------------------------------
 
 
@@ -340,6 +346,11 @@ def test_failed_apology_ends_the_call() -> None:
 
     assert turns.reply_failed(3, 3.0) == [Cancel(3), HangUp()]
     assert turns.next_timer() is None
+
+
+def test_who_has_no_voice_does_not_apologise() -> None:
+    """A key that is refused is refused for the apology, too."""
+    assert thinking().reply_failed(2, 2.0, mute=True) == [Cancel(2), HangUp()]
 
 
 def test_speech_can_interrupt_what_a_failed_reply_has_left() -> None:

@@ -38,6 +38,7 @@ SURFACES = (
     "Twilio: status callbacks",
     "Model: chat completions",
     "Model: responses",
+    "Standing in for the providers' hosts",
     "Control interface, /__fakes",
     "Command line, python -m fakes",
 )

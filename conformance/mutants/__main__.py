@@ -1,5 +1,7 @@
 """Serves every mutant under a path of its own: ``python -m conformance.mutants``.
 
+``python -m conformance.mutants recall`` measures which case finds which mutant.
+
 ``--json`` prints one line once serving: ``{"mutants": {"sends_no_clear": {"voice":
 ..., "media": ...}, ...}}``. DEEPGRAM_URL and OPENAI_BASE_URL say where the providers
 are, as for ``python -m voiceutils.agent``.
@@ -113,4 +115,8 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    if sys.argv[1:2] == ["recall"]:  # needs what a served mutant does not
+        from conformance.mutants._recall import main as measure
+
+        sys.exit(measure(sys.argv[2:]))
     sys.exit(main())

@@ -79,3 +79,23 @@ class GreetsOneAfterAnother(AgentCall):
         async with shared._lock:
             await super().speak_sentence(turn, number, text)
             await asyncio.sleep(0.5)
+
+
+@mutant
+class ForgetsWhenAnotherCallEnds(AgentCall):
+    """Resets what all calls remember when one of them ends, "for the next call".
+
+    Conversation state in variables of the module:
+    https://github.com/deepgram/deepgram-twilio-streaming-voice-agent/issues/3
+    """
+
+    _all: set[AgentCall] = set()  # noqa: RUF012 - the bug
+
+    async def run(self) -> None:
+        self._all.add(self)
+        try:
+            await super().run()
+        finally:
+            self._all.discard(self)
+            for other in self._all:
+                other.turns._history.clear()

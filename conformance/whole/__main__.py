@@ -6,6 +6,7 @@
     python -m conformance.whole FILE.json --mutant NAME    with a bug of ours
     python -m conformance.whole FILE.json --agent URL      any agent, real sockets
     python -m conformance.whole --search 200 --save FILE.json
+    python -m conformance.whole --mutants 40               which mutants that finds
 
 Exit code 0: no complaint, 1: complaints, 2: it could not be told.
 """
@@ -20,6 +21,8 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
+import msgspec
+
 from conformance.mutants._registry import registered_mutants
 from conformance.whole.oracles import Complaint, judge
 from conformance.whole.search import search
@@ -31,6 +34,13 @@ from voiceutils.errors import VoiceError
 
 __all__ = ["main"]
 
+# They take the signals, or the time, of the whole process.
+NOT_VIRTUAL = (
+    "blocks_while_the_model_thinks",
+    "sleeps_in_its_retry",
+    "swallows_sigterm",
+)
+
 Judged = Callable[[Tape], Sequence[Complaint]]
 
 
@@ -40,6 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         recordings = [(path, read_recording(path)) for path in options.files]
         with _opened(options) as judged:
+            if options.mutants:
+                return _mutants(options)
             if options.search:
                 return _search(judged, options)
             return _replay(judged, recordings)
@@ -53,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("files", nargs="*", type=Path, metavar="FILE", help="tapes to play")
     add("--search", type=int, default=0, metavar="N", help="play N random tapes")
+    add("--mutants", type=int, default=0, metavar="N", help="N tapes to each mutant")
     add("--seed", type=int, help="of the search (default: random, printed)")
     add("--save", type=Path, metavar="FILE", help="where to keep what the search finds")
     who = parser.add_mutually_exclusive_group()
@@ -64,17 +77,20 @@ def _parser() -> argparse.ArgumentParser:
 
 def _opened(options: argparse.Namespace) -> AbstractContextManager[Judged]:
     """Return who plays a tape and judges what came of it."""
-    if not options.files and not options.search:
+    if not options.files and not options.search and not options.mutants:
         raise VoiceError("name a tape, or --search N")
     if options.agent or options.agent_command:
         return RealSockets(options.agent, options.agent_command)
-    call_class: type[AgentCall] = AgentCall
-    if options.mutant:
-        mutants = registered_mutants()
-        if options.mutant not in mutants:
-            raise VoiceError(f"no mutant {options.mutant}; see conformance/mutants")
-        call_class = mutants[options.mutant].call_class
-    return nullcontext(lambda tape: judge(tape, play(tape, call_class)))
+    if not options.mutant:
+        return nullcontext(_judging(AgentCall))
+    mutants = registered_mutants()
+    if options.mutant not in mutants:
+        raise VoiceError(f"no mutant {options.mutant}; see conformance/mutants")
+    return nullcontext(_judging(mutants[options.mutant].call_class))
+
+
+def _judging(call_class: type[AgentCall]) -> Judged:
+    return lambda tape: judge(tape, play(tape, call_class))
 
 
 def _replay(judged: Judged, recordings: Sequence[tuple[Path, Recording]]) -> int:
@@ -95,21 +111,45 @@ def _replay(judged: Judged, recordings: Sequence[tuple[Path, Recording]]) -> int
 
 def _search(judged: Judged, options: argparse.Namespace) -> int:
     """Play random tapes until one fails."""
-    seed = options.seed
-    if seed is None:
-        seed = random.SystemRandom().randrange(10_000)
+    seed = _seed(options)
     agent = options.mutant or options.agent or options.agent_command or "reference"
     found = search(judged, examples=options.search, seed=seed, agent=agent)
     if found is None:
         print(f"{options.search} tapes passed; seed {seed}")
         return 0
-    print(f"found with seed {seed}, {found.tapes} tapes played, those of shrinking too")
+    print(f"found with seed {seed}, {found.tapes} tapes played")
     for complaint in found.complaints:
         print(f"  {complaint}")
     path = options.save or Path("tape.json")
     write_recording(path, found.recording)
     print(f"kept; replay it with  python -m conformance.whole {path} [the same agent]")
     return 1
+
+
+def _seed(options: argparse.Namespace) -> int:
+    if options.seed is None:
+        return random.SystemRandom().randrange(10_000)
+    return int(options.seed)
+
+
+def _mutants(options: argparse.Namespace) -> int:
+    """Print, as Markdown, which mutants random tapes find, and by what."""
+    seed, tapes = _seed(options), options.mutants
+    print("| mutant | oracle | tapes played | smallest tape |\n|---|---|---|---|")
+    missed = []
+    for name, mutant in registered_mutants().items():
+        if mutant.wrapper is not None or name in NOT_VIRTUAL:
+            continue
+        judged = _judging(mutant.call_class)
+        found = search(judged, examples=tapes, seed=seed, agent=name)
+        if found is None:
+            missed.append(name)
+            continue
+        tape = msgspec.json.encode(found.recording.tape).decode()
+        oracle = found.complaints[0].oracle
+        print(f"| `{name}` | {oracle} | {found.tapes} | `{tape}` |", flush=True)
+    print(f"\nSeed {seed}, at most {tapes} tapes each. Not found: {', '.join(missed)}.")
+    return 0
 
 
 if __name__ == "__main__":

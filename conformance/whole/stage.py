@@ -49,6 +49,7 @@ AFTERMATH = 25.0  # seconds for which what is left behind is watched
 SILENCE = 15.0  # until the agent gives a dead line up; a minute costs a second here
 # The agent's own policy may wait for 0.125 s after the first failure.
 _LIMITS = Limits(least_wait=0.12)
+_KEY = "virtual"  # the fakes take any
 _TLS = ssl.create_default_context()  # 20 ms each; nothing here uses it
 
 
@@ -160,6 +161,8 @@ async def _agent(
     addresses = world.addresses
     settings = AgentSettings(
         deepgram_url=addresses.deepgram,
+        deepgram_key=_KEY,
+        model_key=_KEY,
         model_url=addresses.model,
         silence_limit=SILENCE,
     )
@@ -174,10 +177,10 @@ async def _agent(
     timeout = httpx.Timeout(None, connect=5.0)
     async with httpx.AsyncClient(timeout=timeout, verify=_TLS) as pool:
         chat = ChatModel(
-            "", url=settings.model_url, client=pool, random=chance, clock=clock
+            _KEY, url=settings.model_url, client=pool, random=chance, clock=clock
         )
         speech = DeepgramTTSService(
-            "", url=settings.deepgram_url, client=pool, random=chance, clock=clock
+            _KEY, url=settings.deepgram_url, client=pool, random=chance, clock=clock
         )
         yield lambda receive, send: Agent(settings, chat, speech, receive, send)
 
@@ -208,7 +211,11 @@ class _VirtualCall:
         if self._half_open:  # nobody tells the agent; it has to find out
             limit += SILENCE
         await asyncio.wait([answering], timeout=limit)
-        left_open = [a for a in self._attempts() if a.opened and a.closed is None]
+        left_open = [
+            attempt
+            for attempt in self._attempts()
+            if attempt.opened is not None and attempt.closed is None
+        ]
         await asyncio.sleep(AFTERMATH)
         if not answering.done():
             self.trouble.append(f"the call's own task is there {limit:g} s after it")

@@ -29,7 +29,7 @@ __all__ = ["FAILED", "NORMAL", "SpeakingCall"]
 logger = logging.getLogger(__name__)
 
 NORMAL, FAILED = 1000, 1011  # close codes
-# Key, balance, rights: not about what was to be said, so an apology would meet the same.
+# Key, balance, rights: it is not about the text, so an apology would meet the same.
 _DENIED = (401, 402, 403)
 
 
