@@ -285,7 +285,8 @@ def test_batched_is_frame_by_frame(
 
 def test_most_frames_of_a_usual_call_are_foreseen() -> None:
     """Each reply is heard whole, so a decision is due after the shortest silence."""
-    script = (AwaitGreeting(), *(Say(text) for text in SAID), HangUp())
+    says = (Say(text) for text in SAID)
+    script: Conversation = (AwaitGreeting(), *says, HangUp())
     short, long = Batched(script, Settings()), OneByOne(script, Settings())
     for wires in (short, long):
         wires.stream.open(BEGUN)

@@ -17,10 +17,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
-from twilio.request_validator import (  # type: ignore[import-untyped]
-    RequestValidator,
-)
-from twilio.twiml.voice_response import (  # type: ignore[import-untyped]
+from twilio.request_validator import RequestValidator
+from twilio.twiml.voice_response import (
     Connect,
     VoiceResponse,
 )

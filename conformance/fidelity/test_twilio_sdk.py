@@ -8,10 +8,8 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any, TypeVar
 
 import pytest
-from twilio.base.exceptions import (  # type: ignore[import-untyped]
-    TwilioRestException,
-)
-from twilio.rest import Client  # type: ignore[import-untyped]
+from twilio.base.exceptions import TwilioRestException
+from twilio.rest import Client
 
 from conformance.fidelity._twilio_agent import EchoAgent, serving_agent
 from fakes.fault_rules import Rule

@@ -7,9 +7,7 @@ from urllib.parse import parse_qsl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from twilio.request_validator import (  # type: ignore[import-untyped]
-    RequestValidator,
-)
+from twilio.request_validator import RequestValidator
 
 from fakes.twilio.web.signature import HEADER, sign, signed_url
 from fakes.twilio.web.webhook import CallLeg, plain_request, request_for, voice_webhook

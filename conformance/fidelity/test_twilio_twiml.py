@@ -7,10 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from twilio.twiml import voice_response as sdk  # type: ignore[import-untyped]
-from twilio.twiml.voice_response import (  # type: ignore[import-untyped]
-    VoiceResponse,
-)
+from twilio.twiml import voice_response as sdk
+from twilio.twiml.voice_response import VoiceResponse
 
 from conformance.core._flow import Driven
 from fakes.twilio.flow.orders import (
