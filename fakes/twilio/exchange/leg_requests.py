@@ -70,6 +70,7 @@ class LegRequests:
         if leg is None:
             return
         recording.updated_at = now
+        leg.streams.settle()  # what was not recorded is lived through first
         self.shelf.resume(leg.leg, recording.sid)
         if status == "stopped":
             recording.status, recording.duration = "stopped", now - recording.started_at
