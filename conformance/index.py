@@ -1,8 +1,8 @@
 """``python -m conformance.index``: write the tables that READMEs quote.
 
 The index of cases goes into ``conformance/README.md``, the table of the fakes' judges
-into ``fakes/README.md``. With ``--check`` nothing is written; the exit code is 1 when
-something is stale.
+into ``fakes/README.md``, what finds which known bug into ``conformance/KNOWN_BUGS.md``.
+With ``--check`` nothing is written; the exit code is 1 when something is stale.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from conformance import _index
+from conformance import _index, _known_bugs
 from conformance.fidelity import _judges
 
 __all__ = ["main"]
@@ -41,6 +41,7 @@ def _pages() -> dict[Path, str]:
     table = _judges.table(tally)
     return {
         cases: _index.page(cases.read_text("utf-8"), _index.all_cases()),
+        _known_bugs.PAGE: _known_bugs.bugs_page(_known_bugs.read_bugs()),
         judged: f"{before}{_judges.BEGIN}\n\n{table}\n\n{_judges.END}{after}",
     }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 
 from conformance._barge_in import LONG, expect_stopped
 from conformance._case import MUST, case
@@ -191,3 +192,33 @@ async def test_speech_request_ends_with_the_interruption(line: Line) -> None:
             for a in late
         ),
     )
+
+
+@case(
+    "4.30",
+    level=MUST,
+    source="https://github.com/pipecat-ai/pipecat/pull/4126",
+    mutants=("does_not_cancel_speech",),
+    needs=("barge-in",),
+)
+async def test_quick_interruptions_do_not_pile_up(line: Line) -> None:
+    """Interruption upon interruption leaves no pile of requests for speech.
+
+    Do: let speech arrive in real time; interrupt four long replies in a row.
+    Expect: never more than two requests for speech open at once.
+    Because: providers refuse who has too many open, and then nothing is heard at all.
+    """
+    await line.fault("speak_rest", Nothing(), *(Trickle(1.0),) * 20)
+    endless = f"Well {' and '.join([LONG[:-1]] * 3)}."
+    await line.fault("chat", *(Recite(endless),) * 6)
+    again = (Say(_QUESTION, barge_in_after=0.4) for _ in range(4))
+    await line.talk(AwaitGreeting(), Say(_QUESTION), *again, HangUp())
+    attempts = await line.attempts("speak_rest")
+    most = max(
+        (
+            sum(other.at <= one.at < (other.closed or math.inf) for other in attempts)
+            for one in attempts
+        ),
+        default=0,
+    )
+    line.expect(most <= 2, "at most two at once", f"{most}")

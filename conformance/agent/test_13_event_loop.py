@@ -159,3 +159,27 @@ async def test_cost_of_a_call_is_told(line: Line) -> None:
     spent = sum(record.duration for record in records if record)
     line.expect(spent > 0, "calls", "none")
     line.figure("processor time per second of a call", used / spent * 1000, "ms")
+
+
+@case(
+    "13.30",
+    level=SHOULD,
+    source="https://github.com/bolna-ai/bolna/pull/831",
+    mutants=("loads_its_model_in_the_first_call",),
+    needs=("greeting",),
+)
+async def test_first_call_after_the_start_is_like_any_other(line: Line) -> None:
+    """Who calls first after a start does not wait for it.
+
+    Do: one call to an agent of its own that has just said that it is ready.
+    Expect: the greeting within 1.5 s of the answer.
+    Because: every deployment has a first caller, and so has every new machine.
+    """
+    async with line.own_agent():
+        record = await line.talk(AwaitGreeting(), HangUp())
+    after = record.greeting_after
+    line.expect(
+        after is not None and after <= line.limits.greeting,
+        f"the greeting within {line.limits.greeting:g} s",
+        "no greeting" if after is None else f"after {after:.2f} s",
+    )

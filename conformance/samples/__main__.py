@@ -11,11 +11,13 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
+from collections.abc import Container, Sequence
 from pathlib import Path
 
 from conformance._index import all_cases, topic_of
 from conformance.matrix.page import render_matrix
-from conformance.matrix.reports import Case, Report, read_report
+from conformance.matrix.reports import Report, read_report
 from conformance.samples._sample_report import (
     KEPT,
     README,
@@ -27,7 +29,7 @@ from conformance.samples._sample_report import (
     write_kept,
 )
 
-# A busy machine makes verdicts INVALID; those are asked for again, one by one.
+# A busy machine makes verdicts INVALID; those are asked for again.
 _ROUNDS = 3
 _REFERENCE = "reference agent"
 
@@ -72,27 +74,31 @@ def main(words: list[str] | None = None) -> int:
 
 
 def _put(name: str, case: str | None) -> Report:
-    """Put the suite to a sample; what was INVALID is put again, one by one."""
-    report = _run(name, case)
+    """Put the suite to a sample; what was INVALID is put again."""
+    report = _run(name, [f"--case={case}"] if case else [])
     for _ in range(_ROUNDS - 1):
-        for place, one in enumerate(report.cases):
-            if one.status == "INVALID":
-                report.cases[place] = _again(name, one)
-    report.counts = {}
-    for one in report.cases:
-        report.counts[one.status] = report.counts.get(one.status, 0) + 1
+        late = {one.number for one in report.cases if one.status == "INVALID"}
+        if late:
+            again = {one.number: one for one in _run(name, _items(late)).cases}
+            report.cases = [again.get(one.number, one) for one in report.cases]
+    report.counts = Counter(one.status for one in report.cases)
     return report
 
 
-def _again(name: str, case: Case) -> Case:
-    return next(iter(_run(name, case.number).cases), case)
+def _items(numbers: Container[str]) -> list[str]:
+    """Return the items of some cases, as pytest names them."""
+    return [
+        f"{case.body.__module__.replace('.', '/')}.py::{case.body.__name__}"
+        for case in all_cases()
+        if case.number in numbers
+    ]
 
 
-def _run(name: str, case: str | None) -> Report:
+def _run(name: str, selected: Sequence[str]) -> Report:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "report.json"
-        words = ["conformance/agent", "--seed=1", f"--report={path}"]
-        words += [f"--case={case}"] if case else []
+        words = ["--seed=1", f"--report={path}", *selected]
+        words += [] if any("::" in word for word in words) else ["conformance/agent"]
         if name != _REFERENCE:
             module = [sys.executable, "-m", f"conformance.samples.{name}"]
             command = " ".join([*module, *SAMPLES[name]])
