@@ -100,6 +100,8 @@ def page(current: str, kept: Mapping[str, Kept], cases: Sequence[Case]) -> str:
 
 def _lines(kept: Mapping[str, Kept], cases: Sequence[Case]) -> list[str]:
     names = [name for name in SAMPLES if name in kept]
+    if not names:
+        return ["Nothing is kept yet."]
     lines = [
         "| sample | "
         + " | ".join(f"{SIGNS[s]} {s}" for s in _STATUSES)
