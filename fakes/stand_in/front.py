@@ -14,6 +14,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
 from typing import cast
+from weakref import WeakSet
 
 from aiohttp import web
 
@@ -59,9 +60,15 @@ class Front:
         self._hosts = hosts
         self._fakes = fakes
         self._book = book
+        self._open: WeakSet[asyncio.Transport] = WeakSet()
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._context.set_alpn_protocols(["http/1.1"])
         self._context.sni_callback = self._choose
+
+    def close(self) -> None:
+        """End what is open; TLS would wait half a minute for a client's goodbye."""
+        for transport in list(self._open):
+            transport.abort()
 
     async def take(self, client: socket.socket) -> None:
         """Serve one connection, of which nothing was read yet."""
@@ -73,7 +80,7 @@ class Front:
         loop = asyncio.get_running_loop()
         try:
             await loop.connect_accepted_socket(
-                lambda: _Handover(partial(self._fake_for, greeting)),
+                lambda: _Handover(partial(self._fake_for, greeting), self._open),
                 client,
                 ssl=self._context,
                 ssl_handshake_timeout=HANDSHAKE_SECONDS,
@@ -118,13 +125,18 @@ class Front:
 class _Handover(asyncio.Protocol):
     """Gives the connection to the fake as soon as it is encrypted."""
 
-    def __init__(self, fake: ProtocolFactory) -> None:
+    def __init__(
+        self, fake: ProtocolFactory, opened: WeakSet[asyncio.Transport]
+    ) -> None:
         self._fake = fake
+        self._opened = opened
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         fake = self._fake()
         # uvloop's transports are no asyncio.Transport by type.
-        cast("asyncio.Transport", transport).set_protocol(fake)
+        encrypted = cast("asyncio.Transport", transport)
+        self._opened.add(encrypted)
+        encrypted.set_protocol(fake)
         fake.connection_made(transport)
 
 
