@@ -17,8 +17,8 @@ import requests
 import websockets
 from deepgram import AsyncDeepgramClient
 from openai import AsyncOpenAI
-from twilio.http.http_client import TwilioHttpClient  # type: ignore[import-untyped]
-from twilio.rest import Client  # type: ignore[import-untyped]
+from twilio.http.http_client import TwilioHttpClient
+from twilio.rest import Client
 
 from fakes.addresses import StandInAddresses
 from fakes.fault_rules import Rule
