@@ -41,6 +41,7 @@ SURFACES = (
     "Standing in for the providers' hosts",
     "Control interface, /__fakes",
     "Command line, python -m fakes",
+    "Standing in for the providers' hosts",
 )
 # Judges of something else than the fakes.
 EXEMPT = (

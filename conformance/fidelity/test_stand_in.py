@@ -8,6 +8,7 @@ import socket
 import ssl
 import sys
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -98,12 +99,15 @@ async def test_a_websocket_reaches_the_recogniser_with_all_its_faults(
     """The connection is the fake's own: refused, reset, then heard."""
     world.faults.add(Rule(surface="listen", faults=(Refuse(503), Reset(after=0.05))))
 
+    host, port = place.tls.split(":")
+    connect = partial(websockets.connect, LISTEN, host=host, port=int(port), proxy=None)
+
     with pytest.raises(websockets.InvalidStatus):
-        await websockets.connect(LISTEN)
-    async with websockets.connect(LISTEN) as socket:
+        await connect()
+    async with connect() as socket:
         with pytest.raises(websockets.ConnectionClosedError):
             await socket.recv()
-    async with websockets.connect(LISTEN) as socket:
+    async with connect() as socket:
         await socket.send(SILENCE_FRAME)
         await socket.send('{"type":"CloseStream"}')
         assert '"Metadata"' in str([message async for message in socket])

@@ -24,6 +24,7 @@ from fakes.stand_in.visits import VisitBook, What
 __all__ = ["Front", "missing_app"]
 
 HANDSHAKE_SECONDS = 10.0
+_PRUNE_FROM = 256
 
 ProtocolFactory = Callable[[], asyncio.BaseProtocol]
 
@@ -59,9 +60,24 @@ class Front:
         self._hosts = hosts
         self._fakes = fakes
         self._book = book
+        self._open: list[asyncio.Transport] = []
+        self._prune_at = _PRUNE_FROM
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._context.set_alpn_protocols(["http/1.1"])
         self._context.sni_callback = self._choose
+
+    def close(self) -> None:
+        """End what is open; TLS would wait half a minute for a client's goodbye."""
+        for transport in self._open:
+            transport.abort()
+        self._open.clear()
+
+    def _enter(self, transport: asyncio.Transport) -> None:
+        # Nobody tells us of the end, and uvloop's transports know no weak references.
+        if len(self._open) >= self._prune_at:
+            self._open = [known for known in self._open if not known.is_closing()]
+            self._prune_at = max(_PRUNE_FROM, 2 * len(self._open))
+        self._open.append(transport)
 
     async def take(self, client: socket.socket) -> None:
         """Serve one connection, of which nothing was read yet."""
@@ -73,7 +89,7 @@ class Front:
         loop = asyncio.get_running_loop()
         try:
             await loop.connect_accepted_socket(
-                lambda: _Handover(partial(self._fake_for, greeting)),
+                lambda: _Handover(partial(self._fake_for, greeting), self._enter),
                 client,
                 ssl=self._context,
                 ssl_handshake_timeout=HANDSHAKE_SECONDS,
@@ -118,13 +134,18 @@ class Front:
 class _Handover(asyncio.Protocol):
     """Gives the connection to the fake as soon as it is encrypted."""
 
-    def __init__(self, fake: ProtocolFactory) -> None:
+    def __init__(
+        self, fake: ProtocolFactory, enter: Callable[[asyncio.Transport], None]
+    ) -> None:
         self._fake = fake
+        self._enter = enter
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         fake = self._fake()
         # uvloop's transports are no asyncio.Transport by type.
-        cast("asyncio.Transport", transport).set_protocol(fake)
+        encrypted = cast("asyncio.Transport", transport)
+        self._enter(encrypted)
+        encrypted.set_protocol(fake)
         fake.connection_made(transport)
 
 

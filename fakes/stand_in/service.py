@@ -50,6 +50,7 @@ class StandIn:
         self._places = ((address, port), (HERE, proxy_port))
         self._acceptors: list[Acceptor] = []
         self._door: Door | None = None
+        self._front: Front | None = None
 
     def add_to(self, control: web.Application) -> None:
         """Add ``/__fakes/stand-in`` to the control interface."""
@@ -63,7 +64,7 @@ class StandIn:
             SettingError: a port is taken, or there is no place for the authority.
         """
         authority = authority_in(default_folder())
-        front = Front(authority, self.hosts, fakes, self.book)
+        front = self._front = Front(authority, self.hosts, fakes, self.book)
         proxy = Proxy(self.hosts, self.book, front.take)
         serving = (("the stand-in", front.take), ("its proxy", proxy.serve))
         bound = []
@@ -91,6 +92,8 @@ class StandIn:
         for acceptor in self._acceptors:
             await acceptor.close()
         self._acceptors.clear()
+        if self._front is not None:
+            self._front.close()
 
     async def _tell(self, _: web.Request) -> web.Response:
         visits = self.book.visits
