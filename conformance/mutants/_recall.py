@@ -216,7 +216,7 @@ def page(table: Table, summary: Figures) -> str:
     lines = [
         "# Which case finds which mutant",
         "",
-        "Measured by `python -m conformance.mutants recall`, which writes this page. In",
+        "Measured by `python -m conformance.mutants recall`, which wrote this page. In",
         "brackets: in how many seeds of those in which it could be told.",
         "",
         "```text",

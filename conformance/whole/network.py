@@ -51,7 +51,7 @@ class _Socket:
         pass
 
 
-class _Server(asyncio.AbstractServer):
+class _Server:
     def __init__(self, network: VirtualNetwork, host: str, port: int) -> None:
         self._network, self._port = network, port
         self.sockets = [_Socket((host, port))]
@@ -194,7 +194,7 @@ class VirtualNetwork(VirtualLoop):
         self.listeners[port] = protocol_factory
         return _Server(self, str(host), port)
 
-    async def create_connection(  # type: ignore[override]
+    async def create_connection(
         self,
         protocol_factory: Callable[[], Any],
         host: Any = None,

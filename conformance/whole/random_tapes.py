@@ -16,6 +16,7 @@ from fakes.twilio.caller.script import (
     AwaitGreeting,
     ConversationStep,
     HangUp,
+    HangUpHow,
     Pause,
     Press,
     Say,
@@ -56,9 +57,8 @@ _beginnings = st.sampled_from(((AwaitGreeting(),), (), (Pause(0.6),)))
 _middles = st.lists(
     st.one_of(_says.map(_alone), _pauses.map(_alone), _numbers), max_size=4
 )
-_endings = st.sampled_from(("stop", "close", "reset", "half_open")).map(
-    lambda how: (HangUp(how),)
-)
+_ENDINGS: tuple[HangUpHow, ...] = ("stop", "close", "reset", "half_open")
+_endings = st.sampled_from(_ENDINGS).map(lambda how: (HangUp(how),))
 _callers = st.builds(
     lambda beginning, middle, end: (*beginning, *sum(middle, ()), *end),
     _beginnings,

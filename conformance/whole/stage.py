@@ -129,8 +129,11 @@ class _Stage:
 def _listening_to(
     name: str, take: Callable[[logging.LogRecord], None]
 ) -> Iterator[None]:
-    handler = logging.Handler()
-    handler.emit = take  # type: ignore[method-assign]
+    class Handler(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            take(record)
+
+    handler = Handler()
     logger = logging.getLogger(name)
     propagates, logger.propagate = logger.propagate, False  # hundreds of calls
     logger.addHandler(handler)
