@@ -111,7 +111,9 @@ class Shortcut:
         return hasattr(select, "epoll") and not transport.get_extra_info("ssl_object")
 
     def take(self) -> None:
-        """Take over reading from the event loop."""
+        """Take over reading from the event loop, unless the socket is closed."""
+        if self._file < 0:
+            return
         self._transport.pause_reading()
         _arrivals_here().add(self._file, self._read)
 
