@@ -559,7 +559,7 @@ class Conversation(RuleBasedStateMachine):
 
 
 Conversation.TestCase.settings = hypothesis_settings(
-    max_examples=150, stateful_step_count=40, deadline=None
+    max_examples=150, stateful_step_count=40
 )
 TestConversation = Conversation.TestCase
 

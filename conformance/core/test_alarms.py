@@ -77,7 +77,7 @@ async def test_alarm_may_be_set_while_it_rings() -> None:
     assert len(rung) == 3
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.lists(st.lists(st.integers(0, 12), min_size=1, max_size=5), max_size=8))
 def test_every_alarm_rings_by_its_earliest_time(waits: list[list[int]]) -> None:
     """However the times are set, each alarm rings at the earliest of them."""

@@ -81,7 +81,7 @@ class BufferAgainstPlainBytes(RuleBasedStateMachine):
 
 
 TestBufferAgainstPlainBytes = BufferAgainstPlainBytes.TestCase
-TestBufferAgainstPlainBytes.settings = settings(deadline=None, max_examples=150)
+TestBufferAgainstPlainBytes.settings = settings(max_examples=150)
 
 
 def test_default_chunk_is_twenty_frames() -> None:
@@ -94,7 +94,6 @@ def test_default_chunk_is_twenty_frames() -> None:
 @given(
     st.lists(st.binary(max_size=50)), st.integers(1, 60), st.lists(st.integers(0, 30))
 )
-@settings(deadline=None)
 def test_chunks_do_not_depend_on_how_the_audio_arrived(
     pieces: list[bytes], size: int, cuts: list[int]
 ) -> None:

@@ -40,7 +40,7 @@ def exact(initial: float, factor: float, times: int, most: float) -> float:
 @example(1.0, 2.0, 10.0, 1024)
 @example(1.0, 1.5, 10.0, 1751)
 @example(1.0, 2.0, 10.0, 10**6)
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 def test_schedule_is_the_formula(
     initial: float, factor: float, most: float, attempt: int
 ) -> None:
@@ -50,7 +50,7 @@ def test_schedule_is_the_formula(
 
 
 @given(backoffs, attempts, draws, st.none() | st.floats(0, 1e6))
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 def test_delay_lies_within_its_bounds(
     backoff: Backoff, attempt: int, draw: float, previous: float | None
 ) -> None:
@@ -61,7 +61,6 @@ def test_delay_lies_within_its_bounds(
 
 
 @given(backoffs, attempts)
-@settings(deadline=None)
 def test_bounds_are_those_that_jitter_is_known_for(
     backoff: Backoff, attempt: int
 ) -> None:
@@ -124,7 +123,6 @@ def test_delay_of_an_integer_factor_is_not_a_giant_integer() -> None:
 
 
 @given(backoffs.filter(lambda b: b.jitter != "decorrelated"), st.integers(0, 3000))
-@settings(deadline=None)
 def test_delays_never_shrink(backoff: Backoff, attempt: int) -> None:
     """The same draw gives no shorter delay at the next attempt."""
     assert backoff.delay(attempt, 0.7) <= backoff.delay(attempt + 1, 0.7)

@@ -28,7 +28,7 @@ from voiceutils.retry import with_retry
 
 _ids = count(1)
 # A machine on which calls run beside the tests is slow at times.
-unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+unhurried = settings(suppress_health_check=[HealthCheck.too_slow])
 policies = st.builds(
     Policy,
     initial=st.floats(0.05, 2.0),

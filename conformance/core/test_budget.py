@@ -43,7 +43,7 @@ def histogram_of(values: list[float]) -> LatencyHistogram:
 
 
 @given(LATENCIES.filter(bool), PERCENTS)
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 def test_percentile_is_within_its_promise(values: list[float], percent: float) -> None:
     """At every scale the answer is within 0.4 % of the nearest-rank value."""
     rank = max(1, ceil(Fraction(repr(percent)) * len(values) / 100))
@@ -76,7 +76,6 @@ def test_rank_is_exact(percent: float, count: int) -> None:
 
 
 @given(LATENCIES.filter(bool), PERCENTS, PERCENTS)
-@settings(deadline=None)
 def test_percentiles_rise_and_stay_within_the_extremes(
     values: list[float], one: float, other: float
 ) -> None:
@@ -90,7 +89,6 @@ def test_percentiles_rise_and_stay_within_the_extremes(
 
 
 @given(st.lists(LATENCIES, max_size=6))
-@settings(deadline=None)
 def test_merging_is_recording_everything(runs: list[list[float]]) -> None:
     """Histograms of workers, merged, equal the histogram of all their values."""
     merged = LatencyHistogram()
@@ -102,7 +100,6 @@ def test_merging_is_recording_everything(runs: list[list[float]]) -> None:
 
 
 @given(LATENCIES, st.randoms())
-@settings(deadline=None)
 def test_what_came_before_does_not_matter(values: list[float], chance: Random) -> None:
     """A latency counts the same as a new extreme, between others or for the nth time.
 
@@ -124,7 +121,6 @@ def test_latency_that_cannot_be_is_refused_among_others_too(wrong: float) -> Non
 
 
 @given(LATENCIES.filter(bool))
-@settings(deadline=None)
 def test_merging_with_itself_doubles(values: list[float]) -> None:
     """A histogram may be merged into itself."""
     histogram = histogram_of(values)
@@ -133,7 +129,6 @@ def test_merging_with_itself_doubles(values: list[float]) -> None:
 
 
 @given(LATENCIES)
-@settings(deadline=None)
 def test_counts_survive_json(values: list[float]) -> None:
     """Counts, and with them count, extremes and percentiles, come back exactly."""
     histogram = histogram_of(values)
@@ -204,7 +199,6 @@ def test_memory_does_not_grow_with_the_number_of_values() -> None:
 
 
 @given(LATENCIES.filter(bool), st.floats(0.001, 1e4), st.floats(0.1, 100))
-@settings(deadline=None)
 def test_verdict_compares_the_percentile_with_the_limit(
     values: list[float], limit: float, percent: float
 ) -> None:

@@ -83,7 +83,7 @@ def transcripts(frames: Sequence[bytes]) -> list[str]:
 
 
 @given(PLACES)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_words_are_proved_wherever_the_caller_is(place: Around) -> None:
     """Noise, loudness and echo lie under the code: no frame of the words is lost."""
     agent = speak("Hello, how can I help you?", speaker=Speaker.AGENT, call=7).frames
@@ -100,7 +100,7 @@ def test_words_are_proved_wherever_the_caller_is(place: Around) -> None:
 
 
 @given(st.sampled_from(NOISES), st.floats(0, 40), st.floats(-12, 6))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_robust_words_withstand_noise(kind: str, snr: float, gain: float) -> None:
     """They lie in the noise, not under the code; sound without words is plain."""
     frames = sent(
@@ -119,7 +119,7 @@ def test_robust_words_withstand_noise(kind: str, snr: float, gain: float) -> Non
 
 
 @given(st.sampled_from(NOISES), st.floats(0, 30), st.floats(-20, 6))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_noise_is_as_loud_as_was_asked(kind: str, snr: float, gain: float) -> None:
     """So many dB below the speech as it is sent, and never taken for speech."""
     frames = sent(Around(kind, snr, gain), Pause(5.0), Say(SAID, reply=False))

@@ -36,7 +36,7 @@ def results(service: DeepgramSettings, number: int) -> list[tuple[float, str]]:
     return came
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(0, 20), st.integers(0, 20))
 def test_same_connection_and_seed_same_moments(seed: int, number: int) -> None:
     """A run can be repeated to the frame; another connection has its own delays."""
@@ -51,7 +51,7 @@ def test_same_connection_and_seed_same_moments(seed: int, number: int) -> None:
     assert [at for at, _ in first] != [at for at, _ in other]
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(0, 50))
 def test_results_never_overtake_each_other(number: int) -> None:
     """However much delays vary, messages keep their order and their least delay."""

@@ -211,7 +211,6 @@ def moments(jitter: list[float]) -> Iterator[float]:
 
 @settings(
     max_examples=300,
-    deadline=None,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
 )
 @given(

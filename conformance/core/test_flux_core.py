@@ -274,7 +274,7 @@ clients = st.lists(
 
 
 @given(clients, st.sampled_from([AT_ONCE, DeepgramSettings()]))
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 def test_whatever_a_client_does(
     client: list[bytes | str | float], options: DeepgramSettings
 ) -> None:

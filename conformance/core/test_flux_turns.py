@@ -68,7 +68,7 @@ def check_rules(said: list[dict[str, Any]], *, eager: bool) -> None:
 
 
 @given(script=scripts, chunks=chunkings, eager=st.booleans())
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_rules_hold_and_cutting_changes_nothing(
     script: list[str | int], chunks: list[int], *, eager: bool
 ) -> None:
@@ -92,7 +92,7 @@ def test_rules_hold_and_cutting_changes_nothing(
     ),
     size=st.integers(200, 3000),
 )
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_rules_hold_with_orders_of_the_client(
     script: list[str | int], orders: list[str], size: int
 ) -> None:

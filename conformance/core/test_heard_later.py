@@ -202,7 +202,7 @@ def played(
     st.sampled_from([0.12, 0.3, Uniform(0.08, 0.4), 0.01]),
     st.integers(-1, 100),
 )
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 def test_hearing_later_changes_nothing(
     script: list[tuple[float, bytes | str]],
     query: list[tuple[str, str]],
@@ -261,7 +261,7 @@ def drafts_of(pieces: list[bytes], ear: Hearing, segments: Segments) -> list[obj
     st.sampled_from([None, 0.01, 0.3]),
     st.booleans(),
 )
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_the_short_cuts_hear_the_same(
     frames: list[bytes],
     shift: int,

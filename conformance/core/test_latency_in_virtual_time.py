@@ -62,7 +62,7 @@ def test_an_interruption_silences_the_agent_within_two_frames() -> None:
 
 
 @given(model=frames)
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_what_the_model_delays_is_what_the_caller_waits(model: int) -> None:
     """Later by so many frames, later by so many frames."""
     later = Schedule()._replace(model=Schedule().model + model * FRAME_SECONDS)
@@ -71,7 +71,7 @@ def test_what_the_model_delays_is_what_the_caller_waits(model: int) -> None:
 
 
 @given(recogniser=frames, model=frames, token=st.integers(0, 5), voice=frames)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_the_agent_never_adds_more_than_its_chunk(
     recogniser: int, model: int, token: int, voice: int
 ) -> None:

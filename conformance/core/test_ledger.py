@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from fakes import ledger as ledger_module
@@ -17,7 +17,6 @@ def code(frame: int, call: int = 4711, turn: int = 1, frames: int = 20) -> Frame
     return FrameCode(Speaker.CALLER, call, turn, frame, frames)
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(0, 19), min_size=1, max_size=60))
 def test_every_frame_is_accounted_for(arrivals: list[int]) -> None:
     """Missing, repeated and disordered frames are exactly those of the arrivals."""

@@ -31,7 +31,7 @@ from fakes.speech import CALLER_UTTERANCES
 from voiceutils.mulaw import SILENCE_FRAME, encode, to_linear16
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(scripts, chunkings, chunkings)
 def test_chunking_does_not_matter(
     script: list[str | int], sizes: list[int], others: list[int]
@@ -92,7 +92,7 @@ def test_channels_are_heard_apart() -> None:
     assert said == {(0, 2): SAID.split(), (1, 2): ["Goodbye."]}
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.integers(0, 700), min_size=1, max_size=4), chunkings)
 def test_ear_hears_every_moment_once(gaps: list[int], sizes: list[int]) -> None:
     """Moments follow one another without gap or overlap, whatever lies between."""

@@ -40,7 +40,7 @@ def said_to(text: str, query: ListenQuery = PHONE) -> dict[str, Any]:
     return answer
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.integers(1, len(b"".join(caller())) - 1), min_size=1, max_size=5))
 def test_finalize_cuts_no_word_in_two(places: list[int]) -> None:
     """Wherever Finalize comes, every word is there once, and finals tile the audio."""
@@ -94,7 +94,7 @@ def test_finalize_after_the_final_is_empty() -> None:
     assert result["channel"]["alternatives"][0]["transcript"] == ""
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(0, 100))
 def test_results_keep_their_order_whatever_the_delay(seed: int) -> None:
     """With a delay that varies, no result overtakes the one before it."""

@@ -31,7 +31,7 @@ from voiceutils.mulaw import SILENCE_FRAME
 from voiceutils.wire import deepgram_listen as wire
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(scripts, chunkings, st.sampled_from([None, 10, 200, 1000]))
 def test_finals_tile_the_audio(
     script: list[str | int], sizes: list[int], endpointing: int | None
@@ -48,7 +48,7 @@ def test_finals_tile_the_audio(
     assert end == pytest.approx(len(audio) / 8000, abs=1e-3)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.data(), chunkings)
 def test_words_are_those_whose_frames_arrived(
     data: st.DataObject, sizes: list[int]
@@ -67,7 +67,7 @@ def test_words_are_those_whose_frames_arrived(
     assert [word for result in results for word in words_of(result)] == expected
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(scripts)
 def test_interims_restate_the_open_segment(script: list[str | int]) -> None:
     """An interim begins where its segment begins and repeats the words before."""

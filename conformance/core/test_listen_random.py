@@ -145,7 +145,5 @@ class AnyClient(RuleBasedStateMachine):
         assert due is None or not self.closed
 
 
-AnyClient.TestCase.settings = settings(
-    max_examples=60, stateful_step_count=25, deadline=None
-)
+AnyClient.TestCase.settings = settings(max_examples=60, stateful_step_count=25)
 TestAnyClient = AnyClient.TestCase

@@ -54,7 +54,7 @@ answers = st.builds(
 )
 
 
-@settings(max_examples=40, deadline=None)  # every event is walked by the SDK's types
+@settings(max_examples=40)  # every event is walked by the SDK's types
 @given(answers, st.integers(1, 3), st.booleans())
 def test_every_chunking_of_tokens_adds_up_to_the_same_answer(
     answer: Answer, choices: int, usage: bool

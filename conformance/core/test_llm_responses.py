@@ -46,9 +46,7 @@ def _read(shelf: ResponsesShelf | None = None, **fields: Any) -> Any:
     return read_response(body, shelf.earlier if shelf else _nothing)
 
 
-@settings(
-    max_examples=25, deadline=None
-)  # each event has the whole response, which is walked
+@settings(max_examples=25)  # each event has the whole response, which is walked
 @given(answers, st.booleans(), st.sampled_from(["stop", "length"]))
 def test_events_are_numbered_typed_and_add_up(
     answer: Answer, background: bool, finish: Any

@@ -42,7 +42,7 @@ def test_the_schema_is_that_of_the_types() -> None:
     assert SCHEMA.read_text(encoding="utf-8") == schema()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(tallies, max_size=3), st.booleans())
 def test_results_have_the_published_form(parts: list[Tally], searched: bool) -> None:
     """Whatever was counted; also those of a search for the capacity."""
@@ -85,7 +85,7 @@ def test_metrics_say_what_the_table_says() -> None:
     assert found["busyhour_exit_code"][()] == 0
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(tallies)
 def test_any_run_reads_as_prometheus_wants_it(tally: Tally) -> None:
     """Buckets never fall; causes with quotes and line feeds come through."""

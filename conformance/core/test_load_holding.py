@@ -52,7 +52,7 @@ def stays(
     raise AssertionError("the caller never hung up")
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.floats(0.1, 60))
 def test_a_caller_leaves_when_its_time_is_over(holding: float) -> None:
     """To the frame: no turn is begun that would not end by then."""

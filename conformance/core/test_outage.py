@@ -58,7 +58,7 @@ backoffs = st.builds(
 )
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(backoffs, fleets, providers, st.none() | st.integers(1, 8))
 def test_nothing_gets_lost_in_the_books(
     backoff: Backoff, fleet: Fleet, provider: Provider, attempts: int | None

@@ -97,7 +97,7 @@ class MarksAgainstTheirHistory(RuleBasedStateMachine):
 
 
 TestMarksAgainstTheirHistory = MarksAgainstTheirHistory.TestCase
-TestMarksAgainstTheirHistory.settings = settings(deadline=None, max_examples=150)
+TestMarksAgainstTheirHistory.settings = settings(max_examples=150)
 
 
 def one_turn(metrics: PerformanceMetrics, clock: Clock) -> dict[str, float]:

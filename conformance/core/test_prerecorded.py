@@ -70,7 +70,7 @@ def test_body_has_the_recorded_order_of_keys() -> None:
     assert best(content)["transcript"] == SAID
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(scripts)
 def test_all_that_was_said_is_in_the_transcript(script: list[str | int]) -> None:
     """Any script comes back word for word, each word within the recording."""
@@ -94,7 +94,6 @@ def test_undecodable_recording_is_refused(audio: bytes) -> None:
     assert transcribe(audio, query, request_id=REQUEST, created=CREATED) == CORRUPT
 
 
-@settings(deadline=None)
 @given(
     st.binary(max_size=300), st.sampled_from([b"", b"RIFF", b"fLaC", b"OggS", b"ID3"])
 )

@@ -6,7 +6,7 @@ import asyncio
 from random import Random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from conformance.core import _retrying
@@ -93,7 +93,6 @@ async def test_cancelling_the_wait_ends_it() -> None:
     seed=st.integers(0, 99),
     jitter=st.sampled_from(["none", "full", "equal", "decorrelated"]),
 )
-@settings(deadline=None)
 def test_no_attempt_begins_after_the_total_limit(
     limit: float, seed: int, jitter: str
 ) -> None:

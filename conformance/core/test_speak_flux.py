@@ -435,7 +435,7 @@ steps = st.one_of(
 
 
 @given(st.lists(steps, max_size=25), st.booleans())
-@settings(deadline=None, max_examples=120)
+@settings(max_examples=120)
 def test_whatever_a_client_does(client: list[str | int | float], early: bool) -> None:
     """Turns never overlap, audio lies within its turn, every byte is sent or cut."""
     core = speaking(options=DeepgramSettings(flux_flushed_early=early))

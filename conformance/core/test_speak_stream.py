@@ -316,7 +316,7 @@ clients = st.lists(
     ),
     st.sampled_from(["linear16", "mulaw", "alaw"]),
 )
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 def test_whatever_a_client_does(
     client: list[str | bytes | float], options: DeepgramSettings, encoding: str
 ) -> None:

@@ -116,7 +116,6 @@ def test_three_wrong_bits_in_twenty_four_are_mended(data: int, wrong: set[int]) 
 
 @given(BITS, st.integers(-2, 2), st.floats(0.05, 4))
 @example(0, 0, 1.0)
-@settings(deadline=None)
 def test_bits_survive_their_sound(value: int, shift: int, gain: float) -> None:
     """At any gain, and when the place is off by as much as two samples."""
     sound = np.concatenate([np.zeros(8), modulate(value), np.zeros(8)])
@@ -141,7 +140,7 @@ def test_bits_survive_their_sound(value: int, shift: int, gain: float) -> None:
 )
 @example(SENTENCE, 3, "linear", "linear, half off", 6.0, 1, 77, 320)
 @example(SENTENCE, 2, "polyphase", "polyphase", -6.0, 2, 1, 67)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_words_survive_a_resampling_agent(
     text: str,
     factor: int,
@@ -165,7 +164,7 @@ def test_words_survive_a_resampling_agent(
 
 
 @given(st.integers(1, 700), st.integers(0, 500), st.integers(0, 4000))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_the_stream_is_covered_without_gaps(size: int, offset: int, cut: int) -> None:
     """Every byte is plain audio or in a coded frame, wherever speech was cut off.
 
@@ -194,7 +193,7 @@ def test_words_stand_where_they_sound() -> None:
 
 
 @given(st.integers(0, 40), st.integers(0, 40))
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 def test_a_barge_in_cuts_anywhere(first: int, last: int) -> None:
     """Blocks heard whole are known; of those that were cut, only nearly whole ones."""
     frames = say("Where is my parcel?").frames
@@ -241,7 +240,7 @@ def test_too_long_a_text_names_the_way_out(text: str, said: str) -> None:
 
 
 @given(st.text(PRINTABLE, max_size=40))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_any_text_is_heard_as_it_was_said(text: str) -> None:
     """Letters, digits, signs; long words in parts of five letters."""
     speech = say(f"{text} end{'-' * LONGEST_WORD}")

@@ -69,7 +69,7 @@ def test_the_same_text_is_the_same_speech() -> None:
 
 
 @given(st.text(max_size=60), st.sampled_from(VOICES), st.sampled_from(MODES))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_every_voice_says_any_text(
     text: str, voice: VoiceName, mode: SpeechMode
 ) -> None:
@@ -114,7 +114,7 @@ def test_models_have_voices() -> None:
 
 
 @given(st.text(max_size=200))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_any_text_is_heard_as_it_was_said(text: str) -> None:
     """Or refused for having no words; the words are ASCII, in order, in time."""
     words = tokens(text)
@@ -133,7 +133,7 @@ def test_any_text_is_heard_as_it_was_said(text: str) -> None:
 
 
 @given(st.lists(st.sampled_from(["caller", "four", "hours?", "xylophone", "-", "Dr."])))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_known_and_unknown_words_mix(words: list[str]) -> None:
     """Whatever piece each word comes from."""
     text = " ".join([*words, "end"])

@@ -188,7 +188,7 @@ SHORT = (AwaitGreeting(), Say(HOURS), Say(PARCEL), HangUp())
 
 
 @pytest.mark.parametrize("coded", [True, False])
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 @given(delay=st.floats(0.3, 7.9))
 def test_the_gap_is_right_within_a_frame(coded: bool, delay: float) -> None:
     """From the last voiced frame sent to the first voiced frame heard."""
@@ -314,7 +314,7 @@ class Interrupted(Agent):
 BARGE = (AwaitGreeting(), Say(HOURS), Say(ORDER, barge_in_after=0.6), HangUp())
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(reaction=st.floats(0.05, 0.8))
 def test_a_barge_in_is_timed_to_the_last_old_audio(reaction: float) -> None:
     """The caller begins 0.6 s into the reply; old audio ends with the clear."""
@@ -394,7 +394,7 @@ def test_lost_and_repeated_frames_and_dry_spells_are_found() -> None:
     assert record.underruns == 3
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(sizes=st.lists(st.integers(1, 700), min_size=1, max_size=5))
 def test_speech_is_understood_however_it_was_cut(sizes: list[int]) -> None:
     """Chunks that are no multiple of a frame change nothing, sent at once."""
@@ -492,7 +492,7 @@ def test_another_callers_audio_is_foreign_and_ones_own_echo_is_not() -> None:
 
 
 @given(every=st.integers(2, 40))
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 def test_dropped_frames_are_just_those_recorded(every: int) -> None:
     """What the agent did not hear is what the record says was left out."""
     agent = Agent()

@@ -6,7 +6,7 @@ import itertools
 from typing import NamedTuple
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from fakes.twilio.exchange.call_state import Call, CallbackPlan, CallPlan, Detection
@@ -100,7 +100,6 @@ def test_calls_are_dialled_at_the_rate_of_the_account() -> None:
     assert dialled == pytest.approx([0.0, 1.0, 2.0, 3.0])
 
 
-@settings(deadline=None)
 @given(
     rate=st.floats(0.5, 50),
     moments=st.lists(st.floats(0, 5), max_size=30).map(sorted),
@@ -366,7 +365,6 @@ def test_what_ended_stays_ended(status: Status) -> None:
     assert status not in follows
 
 
-@settings(deadline=None)
 @given(st.data())
 def test_whatever_happens_a_call_takes_only_allowed_steps(data: st.DataObject) -> None:
     """And once over, it never changes, and ``completed`` is told exactly once."""

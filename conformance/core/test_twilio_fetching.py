@@ -6,7 +6,7 @@ import asyncio
 import socket
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from conformance.core._webhook_server import answer, serving
@@ -80,7 +80,6 @@ def test_a_fragment_that_cannot_be_is_refused(fragment: str, code: str) -> None:
     assert failure.value.code == code
 
 
-@settings(deadline=None)
 @given(st.text(max_size=40))
 def test_any_fragment_is_a_policy_within_the_limits_or_refused(fragment: str) -> None:
     """Never an exception of another kind, never more patience than allowed."""
@@ -311,7 +310,6 @@ def test_cookies_belong_to_a_pair_a_host_and_a_path_and_expire() -> None:
     assert cookies.header(("+1", "+2"), url, 1.0) == ""
 
 
-@settings(deadline=None)
 @given(st.lists(st.text(max_size=60), max_size=80))
 def test_any_cookie_is_kept_or_passed_over(texts: list[str]) -> None:
     """What comes back is one line of a header."""

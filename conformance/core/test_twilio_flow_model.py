@@ -267,7 +267,7 @@ class Erratic(Driven):
         super().tick()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(pages=st.tuples(DOCUMENTS, DOCUMENTS), seed=st.integers(0, 2**32))
 def test_every_flow_ends_once_in_bounded_time_and_obeys_its_protocol(
     pages: tuple[bytes, bytes], seed: int
@@ -289,7 +289,7 @@ def test_every_flow_ends_once_in_bounded_time_and_obeys_its_protocol(
     assert len(driven.trace) == before
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(pages=st.tuples(DOCUMENTS, DOCUMENTS), seed=st.integers(0, 2**32))
 def test_timers_alone_end_a_flow_whose_driver_is_silent(
     pages: tuple[bytes, bytes], seed: int
@@ -310,7 +310,6 @@ def test_timers_alone_end_a_flow_whose_driver_is_silent(
     assert now <= LIMIT
 
 
-@settings(deadline=None)
 @given(pages=st.tuples(DOCUMENTS, DOCUMENTS), seed=st.integers(0, 2**32))
 def test_the_same_seed_gives_the_same_call(
     pages: tuple[bytes, bytes], seed: int

@@ -155,7 +155,7 @@ def _run(path: ImpairedStream, until: float) -> list[tuple[float, str | CloseSoc
     return out
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(bad=IMPAIRMENTS, seed=st.integers(0, 1000))
 def test_the_agent_gets_the_same_messages_as_on_a_good_path_only_later(
     bad: Impairment, seed: int

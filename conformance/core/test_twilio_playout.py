@@ -86,9 +86,7 @@ class TailedPlayoutMachine(PlayoutMachine):
 
 
 TestPlayoutMachine = PlayoutMachine.TestCase
-TestPlayoutMachine.settings = settings(
-    max_examples=150, stateful_step_count=40, deadline=None
-)
+TestPlayoutMachine.settings = settings(max_examples=150, stateful_step_count=40)
 TestTailedPlayoutMachine = TailedPlayoutMachine.TestCase
 TestTailedPlayoutMachine.settings = TestPlayoutMachine.settings
 

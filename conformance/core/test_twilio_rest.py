@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from fakes.twilio.exchange.call_state import (
@@ -292,7 +292,6 @@ def test_what_is_not_known_of_a_call_is_null() -> None:
     assert ended["from_formatted"] == "(500) 555-0006"
 
 
-@settings(deadline=None)
 @given(total=st.integers(0, 25), size=st.integers(1, 9), token=st.booleans())
 def test_leafing_through_shows_every_call_once(
     total: int, size: int, token: bool
@@ -484,7 +483,6 @@ def test_the_accounts_numbers_can_be_bought_and_changed() -> None:
     assert len(listed["incoming_phone_numbers"]) == 2
 
 
-@settings(deadline=None)
 @given(
     method=st.sampled_from(["GET", "POST", "DELETE"]),
     path=st.sampled_from(["/Calls.json", "/Recordings.json", "/Calls/{}.json"]),

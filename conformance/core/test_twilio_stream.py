@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from fakes.twilio.caller.party import Step
@@ -99,7 +99,6 @@ STEPS = st.builds(
 ORDERS = st.sampled_from(["media", "mark", "clear", "tick", "tick", "late"])
 
 
-@settings(deadline=None)
 @given(steps=st.lists(STEPS, max_size=30), orders=st.lists(ORDERS, max_size=30))
 def test_every_message_takes_the_next_number_and_every_frame_its_time(
     steps: list[Step], orders: list[str]

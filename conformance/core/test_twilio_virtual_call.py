@@ -198,7 +198,7 @@ def _plain(record: CallRecord) -> dict[str, Any]:
     return found
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(script=CONVERSATIONS, agent=AGENTS, how=st.sampled_from(["", "fork", "path"]))
 def test_a_call_by_document_is_the_call_on_the_bare_stream(
     script: Conversation, agent: dict[str, Any], how: str
@@ -217,7 +217,7 @@ def test_a_call_by_document_is_the_call_on_the_bare_stream(
     assert len(call.forks) == (how == "fork")
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(seconds=st.integers(0, 3), agent=AGENTS)
 def test_what_comes_before_the_stream_only_moves_the_call(
     seconds: int, agent: dict[str, Any]

@@ -125,7 +125,7 @@ def check_utterances(sent: list[Sent]) -> None:
         assert (audio[number] == size) is (number not in cut)
 
 
-@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=250, suppress_health_check=[HealthCheck.too_slow])
 @given(
     actions=st.lists(ACTIONS, min_size=2, max_size=20),
     fault=st.sampled_from(

@@ -62,7 +62,7 @@ def anything_of(kind: Any) -> st.SearchStrategy[Any]:
 
 @pytest.mark.parametrize(("wire", "kind"), MESSAGES)
 @given(data=st.data())
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_message_comes_back_as_it_went(wire: str, kind: Any, data: Any) -> None:
     """decode(encode(message)) == message, from text and from bytes."""
     decode, _ = WIRES[wire]
@@ -74,7 +74,7 @@ def test_message_comes_back_as_it_went(wire: str, kind: Any, data: Any) -> None:
 
 @pytest.mark.parametrize(("wire", "kind"), LOOSE)
 @given(data=st.data())
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 def test_services_may_add_fields(wire: str, kind: Any, data: Any) -> None:
     """Fields that this version does not know change nothing, where peers allow it."""
     decode, _ = WIRES[wire]
@@ -88,14 +88,12 @@ def test_services_may_add_fields(wire: str, kind: Any, data: Any) -> None:
 
 
 @given(anything_of(chat.Request))
-@settings(deadline=None)
 def test_chat_request_comes_back(request: chat.Request) -> None:
     """What the agent asks is what the model reads."""
     assert chat.decode_request(encode(request).encode()) == request
 
 
 @given(anything_of(chat.Chunk))
-@settings(deadline=None)
 def test_chat_chunk_comes_back_as_an_event(chunk: chat.Chunk) -> None:
     """One event is one data line and an empty line."""
     event = chat.encode_event(chunk)
@@ -239,7 +237,7 @@ def shortest(value: float) -> float:
 @example(6.35)
 @example(6.3499994)
 @example(0.1 + 0.2)
-@settings(deadline=None, max_examples=500)
+@settings(max_examples=500)
 def test_times_print_as_the_shortest_decimal_of_a_32_bit_float(value: float) -> None:
     """As short as can be, the same 32-bit float, and stable."""
     printed = deepgram_listen.f32(value)

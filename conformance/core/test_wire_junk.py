@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from conformance.core._wires import MESSAGES, TAG, WIRES
@@ -84,7 +84,6 @@ def test_payload_that_is_not_base64_is_a_wire_error(payload: str) -> None:
 @given(
     junk=st.text() | st.binary() | st.text('{}[]":,eventypdi \\u0', max_size=40),
 )
-@settings(deadline=None)
 def test_any_junk_decodes_or_is_a_wire_error(wire: str, junk: str | bytes) -> None:
     """No other exception leaves a decoder."""
     with suppress(WireError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import parse_qsl
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from twilio.request_validator import RequestValidator
 
@@ -46,7 +46,6 @@ def test_the_upgrade_is_accepted_by_the_validator(url: str) -> None:
     assert RequestValidator("secret").validate(url, {}, sign("secret", url))
 
 
-@settings(deadline=None)
 @given(token=TEXT, form=st.dictionaries(TEXT, TEXT, max_size=6))
 def test_any_form_is_signed_as_the_validator_does(
     token: str, form: dict[str, str]
@@ -68,7 +67,6 @@ ADDRESSES = st.builds(
 FIELDS = st.dictionaries(st.text("abcXYZ", min_size=1, max_size=6), TEXT, max_size=4)
 
 
-@settings(deadline=None)
 @given(url=ADDRESSES, fields=FIELDS, with_port=st.booleans())
 def test_every_request_is_accepted_and_every_forgery_is_not(
     url: str, fields: dict[str, str], with_port: bool
@@ -89,7 +87,6 @@ def test_every_request_is_accepted_and_every_forgery_is_not(
     assert not RequestValidator("other").validate(request.url, seen, signature)
 
 
-@settings(deadline=None)
 @given(url=ADDRESSES, fields=FIELDS)
 def test_a_get_is_signed_over_its_whole_address(
     url: str, fields: dict[str, str]
