@@ -31,8 +31,8 @@ class Asked(NamedTuple):
     """What a run was asked for, read and found sound.
 
     Attributes:
-        agent: address of an agent that is up; empty for none.
-        command: what starts one; empty for none.
+        agent: address of an agent that is up, if there is one.
+        command: what starts one, if there is any.
         seed: given, or drawn.
         reach: detours and authority, for an agent under its public name.
         keeping: whether and how the agent is kept to itself.
@@ -46,8 +46,8 @@ class Asked(NamedTuple):
         evidence: folder for it; None to keep none.
     """
 
-    agent: str
-    command: str
+    agent: str | None
+    command: str | None
     seed: int
     reach: Reach
     keeping: Keeping
@@ -220,8 +220,8 @@ def read_options(config: pytest.Config) -> Asked:
         seed = random.SystemRandom().randrange(10_000)
     try:
         return Asked(
-            agent=option("--agent") or "",
-            command=option("--agent-command") or "",
+            agent=option("--agent"),
+            command=option("--agent-command"),
             seed=seed,
             reach=_reach(config),
             keeping=Keeping(option("--stand-in"), tuple(option("--let-through"))),
