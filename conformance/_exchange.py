@@ -12,30 +12,26 @@ import time
 from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping
 from concurrent.futures import Future
 from contextlib import asynccontextmanager
-from typing import Any, NamedTuple, TypeVar
-
-import pytest
+from typing import Any, TypeVar
 
 from conformance._acquaintance import USUAL, Acquaintance
 from conformance._album import Album
 from conformance._booths import Booth, Booths
-from conformance._case import SHOULD, Case, CaseFailed, Level
+from conformance._case import Case, CaseFailed
 from conformance._company import Company
-from conformance._figures import Figure
 from conformance._first_calls import meet
 from conformance._limits import Limits
 from conformance._line import Line, Numbering, Unsupported
 from conformance._own_agent import Launch
-from conformance._profiles import PROFILES, Profile
 from conformance._records import NeedsBooth
-from conformance._report import Outcome, Status
+from conformance._verdict import CLEAN, RUNS, Judge, Pair, Verdict
 from fakes.evidence.keeper import Keeper
 from fakes.speech import SpeechMode, speaking
 from fakes.twilio.caller import sounds
 from fakes.twilio.web.dial import Reach
 from voiceutils.errors import DeadlineExceeded
 
-__all__ = ["CLEAN", "Exchange", "Pair", "Verdict"]
+__all__ = ["Exchange"]
 
 T = TypeVar("T")
 
@@ -43,35 +39,8 @@ T = TypeVar("T")
 # every frame is still on time. A case seldom lasts longer than 20 s.
 LINES = 16
 CASE_DEADLINE = 45.0
-# A phone that is a frame late sees the agent's moments wrong, and an agent on the same
-# busy machine is not itself either. What surprises on such a machine (our agent fails,
-# a mutant passes) says nothing of the agent, so it is looked at again.
-LATE = 0.020
-RUNS = 3
-CLEAN = "clean"
-
-
-class Pair(NamedTuple):
-    """A case and the agent that it is put to."""
-
-    case: Case
-    agent: str  # CLEAN, or the name of a mutant
-
-
-class Verdict(NamedTuple):
-    """How one case ended for one agent."""
-
-    failure: Exception | None
-    seconds: float
-    lateness: float  # p99 of the frames sent, in seconds
-    surprises: bool  # the agent under test failed, or a mutant passed
-    figures: tuple[Figure, ...] = ()
-    trace: tuple[str, ...] = ()  # both legs of the calls
-
-    @property
-    def is_valid(self) -> bool:
-        """Whether it says something of the agent, and not of a busy machine."""
-        return self.lateness <= LATE or not self.surprises
+# Cases that must be alone wait for all the others.
+VERDICT_DEADLINE = 3600.0
 
 
 class Exchange:
@@ -80,20 +49,17 @@ class Exchange:
     Args:
         control: address of the fakes' control interface.
         agents: addresses by name; CLEAN is the agent under test.
-        strict: a missed SHOULD fails, as it does for our own agent.
+        judge: tells what becomes of verdicts on the agent under test.
         numbering: where calls take their numbers from.
         reach: detours and authority, for an agent under its public name.
         launchers: how to start another process of an agent, by name.
         without: features that the agent under test is declared to lack.
-        known_failing: reasons by number of cases that it is known to fail.
         booths: for an agent of which nothing is known; None for the reference agent.
         keeper: keeps the calls of the agent under test, if anybody wants them.
         speech: how the code in the audio is written and read.
         limits: what the agent is held to.
-        profile: raises levels, and demands features.
 
     Attributes:
-        outcomes: of the cases judged so far, for the report.
         acquaintance: what the first calls told of an agent that is not ours.
     """
 
@@ -102,17 +68,15 @@ class Exchange:
         control: str,
         agents: dict[str, str],
         *,
-        strict: bool,
+        judge: Judge,
         numbering: Numbering,
         reach: Reach | None = None,
         launchers: Mapping[str, Launch] | None = None,
         without: frozenset[str] = frozenset(),
-        known_failing: Mapping[str, str] | None = None,
         booths: Booths | None = None,
         keeper: Keeper | None = None,
         speech: SpeechMode = "exact",
         limits: Limits | None = None,
-        profile: Profile = PROFILES["core"],
     ) -> None:
         # Now, and not while calls are under way.
         speaking(speech)
@@ -121,17 +85,14 @@ class Exchange:
         self._booths = booths
         self._keeper = keeper
         self._limits = limits or Limits()
-        self._profile = profile
         self.acquaintance: Acquaintance | None = None
         self._meeting: asyncio.Future[Acquaintance] | None = None
-        self._known_failing = dict(known_failing or {})
-        self.outcomes: list[Outcome] = []
         self._launchers = dict(launchers or {})
-        self._without = without - set(profile.demanded)
+        self._without = without - set(judge.profile.demanded)
         self.verdicts: dict[tuple[str, str], Verdict] = {}
         self._control = control
         self._agents = agents
-        self._strict = strict
+        self._judge = judge
         self._numbering = numbering
         self._reach = reach or Reach()
         self._futures: dict[tuple[str, str], Future[Verdict]] = {}
@@ -158,84 +119,23 @@ class Exchange:
     def verdict(self, pair: Pair) -> Verdict:
         """Wait for the verdict of a pair, dialling it when nobody has.
 
-        A surprise while the phone itself was late is INVALID.
+        A surprise while the phone itself was late is INVALID, and fails the item.
         """
         self.dial([pair])
         verdict = self.awaited(pair)
-        if not verdict.is_valid:
-            pytest.fail(
-                f"INVALID case {pair.case.number}: frames left {verdict.lateness:.3f} s"
-                f" late (p99) in each of {RUNS} runs, limit {LATE:g} s; the machine is"
-                " too busy to judge by",
-                pytrace=False,
-            )
+        verdict.check_valid(pair.case)
         return verdict
 
     def judge(self, case: Case) -> None:
         """Turn the verdict on the agent under test into a pytest outcome."""
-        case = self._profile.applied(case)
+        case = self._judge.profile.applied(case)
         pair = Pair(case, CLEAN)
         self.dial([pair])
-        verdict = self.awaited(pair)
-        status = self._status(case, verdict)
-        self.outcomes.append(
-            Outcome.of(
-                case,
-                status,
-                verdict.failure,
-                verdict.seconds,
-                verdict.lateness,
-                verdict.figures,
-                self._known_failing.get(case.number, ""),
-                verdict.trace,
-            )
-        )
-        failure = verdict.failure
-        if status is Status.INVALID:
-            self.verdict(pair)  # says so, and fails
-        elif status is Status.UNSUPPORTED:
-            pytest.skip(f"UNSUPPORTED {failure}")
-        elif status in (Status.NON_STRICT, Status.KNOWN_FAILING):
-            pytest.xfail(f"{status}\n{failure}")
-        elif status is Status.UNEXPECTED_PASS:
-            pytest.fail(
-                f"{status} case {case.number} is listed as known to fail and passed:"
-                " take it off the list",
-                pytrace=False,
-            )
-        elif status is Status.FAIL and isinstance(failure, CaseFailed):
-            pytest.fail(str(failure), pytrace=False)
-        elif status in (Status.FAIL, Status.ERROR):
-            assert failure is not None
-            raise failure
-
-    def _status(self, case: Case, verdict: Verdict) -> Status:
-        status = self._plain_status(case, verdict)
-        if case.number not in self._known_failing:
-            return status
-        if status in (Status.FAIL, Status.NON_STRICT):
-            return Status.KNOWN_FAILING
-        return Status.UNEXPECTED_PASS if status is Status.PASS else status
-
-    def _plain_status(self, case: Case, verdict: Verdict) -> Status:
-        failure = verdict.failure
-        if failure is None:
-            return Status.INFO if case.level is Level.INFO else Status.PASS
-        if isinstance(failure, Unsupported):
-            return Status.UNSUPPORTED
-        if not verdict.is_valid:
-            return Status.INVALID
-        if not isinstance(failure, CaseFailed | DeadlineExceeded):
-            return Status.ERROR
-        if case.level is Level.INFO:
-            return Status.INFO
-        if case.level is SHOULD and not self._strict:
-            return Status.NON_STRICT
-        return Status.FAIL
+        self._judge.judge(case, self.awaited(pair))
 
     def awaited(self, pair: Pair) -> Verdict:
         """Wait for the verdict of a pair that was dialled, valid or not."""
-        return self._futures[pair.case.number, pair.agent].result(timeout=600)
+        return self._futures[pair.case.number, pair.agent].result(VERDICT_DEADLINE)
 
     def close(self) -> None:
         """End all calls and the loop."""
@@ -333,12 +233,19 @@ class Exchange:
             failed = isinstance(failure, CaseFailed | DeadlineExceeded)
             await line.album.close(f"case {case.number}", failed=failed)
         late = line.lateness.percentile(99) or 0.0
-        surprises = (failure is None) == (pair.agent != CLEAN)
-        if isinstance(failure, Unsupported | NeedsBooth):
-            surprises = False
+        surprises = self._surprises(pair, failure)
         figures = tuple(line.figures)
         took = time.monotonic() - began
         return Verdict(failure, took, late, surprises, figures, trace)
+
+    def _surprises(self, pair: Pair, failure: Exception | None) -> bool:
+        if isinstance(failure, Unsupported | NeedsBooth):
+            return False
+        if pair.agent != CLEAN:
+            return failure is None
+        # Nothing is expected of an agent that is not ours, so late frames may have
+        # made it fail or pass.
+        return failure is not None or not self._judge.strict
 
     def _line(self, pair: Pair, known: Acquaintance, booth: Booth | None) -> Line:
         """Return a line to an agent, in a booth or beside others."""

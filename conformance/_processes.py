@@ -9,7 +9,6 @@ from typing import Any, cast
 from urllib.parse import urlsplit
 
 from conformance._booths import Booth, Booths
-from conformance._exchange import CLEAN
 from conformance._own_agent import (
     NOT_KEPT,
     Keeping,
@@ -17,6 +16,7 @@ from conformance._own_agent import (
     launcher,
     unsigned_environment,
 )
+from conformance._verdict import CLEAN
 from fakes.addresses import USUAL_PORTS, Addresses
 from fakes.backoff_policy import Policy, declared_policy
 from fakes.llm.rules_file import read_replies

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from conformance._case import Case
-from conformance._exchange import CLEAN, Pair
+from conformance._verdict import CLEAN, Pair
 
 __all__ = ["pair_of", "select"]
 

@@ -14,7 +14,7 @@ import hypothesis
 import msgspec
 import pytest
 
-from conformance._exchange import CLEAN, Exchange
+from conformance._exchange import Exchange
 from conformance._index import all_cases, topic_of
 from conformance._line import Numbering
 from conformance._options import Asked, add_options, read_options
@@ -27,6 +27,7 @@ from conformance._processes import (
 )
 from conformance._report import Outcome, exit_code, report, run_results, summary
 from conformance._selection import pair_of, select
+from conformance._verdict import CLEAN, Judge
 from conformance.matrix.page import render_matrix
 from conformance.matrix.reports import decode_report
 from fakes.evidence.keeper import Keeper
@@ -214,19 +215,21 @@ def exchange(
     running = stash[_exchange] = Exchange(
         fakes.addresses.control,
         agents.addresses,
-        strict=not (asked.agent or asked.command),
+        judge=Judge(
+            strict=not (asked.agent or asked.command),
+            known_failing=asked.known_failing,
+            profile=asked.profile,
+            outcomes=stash[_outcomes],
+        ),
         numbering=Numbering(asked.seed),
         reach=asked.reach._replace(via={**asked.reach.via, **agents.detours}),
         launchers=agents.launchers,
         without=asked.without,
-        known_failing=asked.known_failing,
         booths=booths,
         keeper=keeper,
         speech=asked.speech,
         limits=asked.limits,
-        profile=asked.profile,
     )
-    running.outcomes = stash[_outcomes]
     pairs = (pair_of(item) for item in request.session.items)
     running.dial(pair for pair in pairs if pair is not None)
     yield running

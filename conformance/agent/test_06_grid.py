@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import pytest
 
-from conformance._exchange import CLEAN, Exchange, Pair
+from conformance._exchange import Exchange
 from conformance._grid import cells, sample
 from conformance._grid_case import case_of
+from conformance._verdict import CLEAN, Pair
 
 SAMPLED = 6
 

@@ -26,10 +26,11 @@ from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
 from conformance._case import MUST, CaseFailed, Level
-from conformance._exchange import CLEAN, Exchange, Pair, Verdict
+from conformance._exchange import Exchange
 from conformance._index import all_cases
 from conformance._line import Numbering, Unsupported
 from conformance._processes import start_agents, start_fakes
+from conformance._verdict import CLEAN, Judge, Pair, Verdict
 from conformance.mutants._registry import registered_mutants
 from voiceutils.errors import DeadlineExceeded, VoiceError
 
@@ -85,7 +86,7 @@ def measure(wanted: Sequence[Pair], seed: int) -> dict[str, str]:
             exchange = Exchange(
                 fakes.addresses.control,
                 agents.addresses,
-                strict=True,
+                judge=Judge(strict=True),
                 numbering=Numbering(seed),
                 launchers=agents.launchers,
             )

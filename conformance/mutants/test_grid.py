@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from conformance._case import CaseFailed
-from conformance._exchange import Exchange, Pair
+from conformance._exchange import Exchange
 from conformance._grid import Cell
 from conformance._grid_case import case_of
+from conformance._verdict import Pair
 
 _FOUND = {
     "recogniser/connecting/closes-at-once": "reconnects_at_once",

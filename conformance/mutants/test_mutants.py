@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from conformance._case import MUST, CaseFailed
-from conformance._exchange import Exchange, Pair
+from conformance._exchange import Exchange
 from conformance._index import all_cases
+from conformance._verdict import Pair
 from conformance.mutants._registry import registered_mutants
 from voiceutils.errors import DeadlineExceeded
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from conformance._case import MUST, SHOULD, CaseFailed, case
-from conformance._exchange import Verdict
 from conformance._index import README, all_cases, page
 from conformance._line import Line
+from conformance._verdict import Verdict
 
 SOURCE = "https://example.org/bug"
 

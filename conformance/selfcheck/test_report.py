@@ -9,12 +9,11 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from conformance._case import MUST, SHOULD, CaseFailed, Level
-from conformance._exchange import Exchange, Verdict
 from conformance._figures import Figure
 from conformance._index import all_cases
 from conformance._known_failing import read_known_failing
-from conformance._line import Numbering
 from conformance._report import EXITS, Outcome, Status, exit_code, report, summary
+from conformance._verdict import Judge, Verdict
 from conformance.matrix.__main__ import main as matrix
 from voiceutils.errors import SettingError
 
@@ -111,19 +110,10 @@ def test_what_is_listed_must_fail(level: Level, failed: bool, status: Status) ->
     """A pass is told, so that the list stays true."""
     case = all_cases()[0]._replace(level=level)
     reasons = {case.number: "we know"}
-    exchange = Exchange(
-        "http://127.0.0.1:1",
-        {},
-        strict=False,
-        numbering=Numbering(1),
-        known_failing=reasons,
-    )
     failure = CaseFailed(case.number, "silence", "speech") if failed else None
     verdict = Verdict(failure, 1.0, 0.0, surprises=failed)
-    try:
-        assert exchange._status(case, verdict) is status
-    finally:
-        exchange.close()
+    judge = Judge(strict=False, known_failing=reasons)
+    assert judge.status(case, verdict) is status
 
 
 def test_the_matrix_shows_every_case_of_every_agent(tmp_path: Path) -> None:

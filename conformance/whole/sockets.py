@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from types import TracebackType
 
-from conformance._exchange import CLEAN
 from conformance._limits import USUAL
 from conformance._line import Line, Numbering
 from conformance._processes import Agents, Fakes, start_agents, start_fakes
+from conformance._verdict import CLEAN
 from conformance.whole.evidence import Evidence
 from conformance.whole.oracles import Complaint, judge
 from conformance.whole.stage import CEILING
