@@ -1,4 +1,4 @@
-"""``python -m conformance.plain_agents NAME``: put the suite, or a load, to one of them.
+"""``python -m conformance.plain_agents NAME``: put the suite, or a load, to one agent.
 
 What the agent needs beside Python is installed at the first time. Further words go to
 pytest (``--case 6``), or after ``--load`` to Locust.
@@ -7,7 +7,6 @@ pytest (``--case 6``), or after ``--load`` to Locust.
 from __future__ import annotations
 
 import argparse
-import os
 import shlex
 import shutil
 import subprocess
@@ -28,7 +27,7 @@ _INSTALL = ("npm", "ci", "--prefix", str(_NODE), "--no-audit", "--no-fund")
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Become pytest or Locust; returns only when that cannot be."""
+    """Run pytest or Locust; return its exit code, or 2 when that cannot be."""
     parser = argparse.ArgumentParser(
         prog="python -m conformance.plain_agents", description=__doc__
     )
@@ -44,16 +43,17 @@ def main(words: Sequence[str] | None = None) -> int:
     tool = ["pytest", "conformance/agent"]
     if options.load:
         tool = ["locust", "-f", "loadtests", "--headless"]
-    os.chdir(_HERE.parents[1])
     command = [sys.executable, "-m", *tool, *agent, *further]
-    os.execv(sys.executable, command)
+    return subprocess.run(command, cwd=_HERE.parents[1], check=False).returncode
 
 
 def _what_node_lacks() -> str:
     for program in ("node", "npm"):
         if shutil.which(program) is None:
             return f"{program} is not installed"
-    if not (_NODE / "node_modules").is_dir() and subprocess.run(_INSTALL).returncode:
+    if (_NODE / "node_modules").is_dir():
+        return ""
+    if subprocess.run(_INSTALL, check=False).returncode:
         return "npm could not install the agent's packages"
     return ""
 
