@@ -28,10 +28,13 @@ class LatencyHistogram:
     from their merged counts, which no average of percentiles can give.
     """
 
-    __slots__ = ("_buckets", "_max", "_min")
+    __slots__ = ("_max", "_min", "_pages")
 
     def __init__(self) -> None:
-        self._buckets: dict[int, int] = {}
+        # The counts of each octave that has any, as small as they fit. Each of a
+        # thousand calls has such a histogram; as a dictionary of buckets it took 12 to
+        # 100 KB, and so it takes 2 to 10.
+        self._pages: dict[int, bytearray | list[int]] = {}
         self._min = inf
         self._max = -inf
 
@@ -42,32 +45,54 @@ class LatencyHistogram:
             ValueError: it is negative, infinite or not a number; such a figure comes
                 from a wrong subtraction and must not be hidden among the others.
         """
-        if self._min < seconds <= self._max:
-            # What lies between others needs no check, and is not zero. This is the
-            # path of every frame of every call; a function for it costs a quarter.
-            mantissa, exponent = frexp(seconds)
-            bucket = exponent * _PER_OCTAVE + floor(mantissa * _STEPS)
-        else:
-            bucket = self._widen(seconds)
+        if not self._min < seconds <= self._max:
+            self._count(self._widen(seconds), 1)
+            return
+        mantissa, octave = frexp(seconds)
         try:
-            self._buckets[bucket] += 1
-        except KeyError:
-            self._buckets[bucket] = 1
+            self._pages[octave][floor(mantissa * _STEPS) - _PER_OCTAVE] += 1
+        except (KeyError, ValueError):
+            self._count(_bucket(seconds), 1)
 
     def record_all(self, latencies: Iterable[float]) -> None:
-        """Count several latencies, as :meth:`record` does, at half its cost.
+        """Count several latencies, as :meth:`record` does, at a third of its cost.
 
         Raises:
             ValueError: as :meth:`record` does; those before it are counted.
         """
-        buckets = self._buckets
+        pages = self._pages
         for seconds in latencies:
-            if self._min < seconds <= self._max:
-                mantissa, exponent = frexp(seconds)
-                bucket = exponent * _PER_OCTAVE + floor(mantissa * _STEPS)
-            else:
-                bucket = self._widen(seconds)
-            buckets[bucket] = buckets.get(bucket, 0) + 1
+            if not self._min < seconds <= self._max:
+                self._count(self._widen(seconds), 1)
+                continue
+            # What lies between others needs no check, and is not zero. This is the
+            # path of every frame of every call; a function for it costs a quarter.
+            mantissa, octave = frexp(seconds)
+            try:
+                pages[octave][floor(mantissa * _STEPS) - _PER_OCTAVE] += 1
+            except (KeyError, ValueError):
+                self._count(_bucket(seconds), 1)
+
+    def _count(self, bucket: int, times: int) -> None:
+        octave, step = divmod(bucket - _PER_OCTAVE, _PER_OCTAVE)
+        page = self._pages.get(octave)
+        if page is None:
+            page = self._pages[octave] = bytearray(_PER_OCTAVE)
+        try:
+            page[step] += times
+        except ValueError:  # a byte is too small for it
+            page = self._pages[octave] = list(page)
+            page[step] += times
+
+    @property
+    def _buckets(self) -> dict[int, int]:
+        """The counts that are not zero, in the order of the latencies."""
+        return {
+            (octave + 1) * _PER_OCTAVE + step: count
+            for octave, page in sorted(self._pages.items())
+            for step, count in enumerate(page)
+            if count
+        }
 
     def _widen(self, seconds: float) -> int:
         """Check a latency at the edge of the others; return its bucket."""
@@ -81,17 +106,17 @@ class LatencyHistogram:
     @property
     def count(self) -> int:
         """How many latencies were recorded."""
-        return sum(self._buckets.values())
+        return sum(map(sum, self._pages.values()))
 
     @property
     def min(self) -> float | None:
         """The smallest in seconds, exact; None when empty."""
-        return self._min if self._buckets else None
+        return self._min if self._pages else None
 
     @property
     def max(self) -> float | None:
         """The largest in seconds, exact; None when empty."""
-        return self._max if self._buckets else None
+        return self._max if self._pages else None
 
     def percentile(self, percent: float) -> float | None:
         """Return the latency in seconds that this share did not exceed.
@@ -109,11 +134,11 @@ class LatencyHistogram:
         if rank == count:
             return self._max
         seen = 0
-        for bucket in sorted(self._buckets):
-            seen += self._buckets[bucket]
+        for bucket, times in self._buckets.items():
+            seen += times
             if seen >= rank:
-                break
-        return min(max(_middle(bucket), self._min), self._max)
+                return min(max(_middle(bucket), self._min), self._max)
+        raise AssertionError("a rank beyond the count")
 
     @property
     def total(self) -> float:
@@ -130,8 +155,8 @@ class LatencyHistogram:
 
     def merge(self, other: LatencyHistogram) -> None:
         """Add everything that the other one recorded."""
-        for bucket, count in other._buckets.items():
-            self._buckets[bucket] = self._buckets.get(bucket, 0) + count
+        for bucket, times in other._buckets.items():
+            self._count(bucket, times)
         self._min = min(self._min, other._min)
         self._max = max(self._max, other._max)
 
@@ -140,11 +165,9 @@ class LatencyHistogram:
 
         ``min_bits`` and ``max_bits`` are the extremes as IEEE 754 bit patterns.
         """
-        if not self._buckets:
+        if not self._pages:
             return {}
-        counts = {
-            str(bucket): self._buckets[bucket] for bucket in sorted(self._buckets)
-        }
+        counts = {str(bucket): times for bucket, times in self._buckets.items()}
         extremes = (self._min, self._max)
         return counts | dict(zip(_EXTREMES, map(_bits, extremes), strict=True))
 
@@ -160,24 +183,29 @@ class LatencyHistogram:
             return histogram
         try:
             histogram._min, histogram._max = (_float(counts[key]) for key in _EXTREMES)
-            for key, count in counts.items():
-                if key not in _EXTREMES:
-                    histogram._buckets[int(key)] = index(count)
+            buckets = {
+                int(key): index(times)
+                for key, times in counts.items()
+                if key not in _EXTREMES
+            }
         except (KeyError, ValueError, TypeError, struct.error) as error:
             raise WireError(f"not the counts of a histogram ({error!r})") from error
-        if not histogram._consistent():
+        if not histogram._may_hold(buckets):
             raise WireError(
                 "not the counts of a histogram (they contradict each other)"
             )
+        for bucket, times in buckets.items():
+            histogram._count(bucket, times)
         return histogram
 
-    def _consistent(self) -> bool:
-        if not (self._buckets and 0.0 <= self._min <= self._max < inf):
+    def _may_hold(self, buckets: dict[int, int]) -> bool:
+        """Tell whether these counts agree with the extremes."""
+        if not (buckets and 0.0 <= self._min <= self._max < inf):
             return False
         return (
-            min(self._buckets.values()) > 0
-            and min(self._buckets) == _bucket(self._min)
-            and max(self._buckets) == _bucket(self._max)
+            min(buckets.values()) > 0
+            and min(buckets) == _bucket(self._min)
+            and max(buckets) == _bucket(self._max)
         )
 
     def __eq__(self, other: object) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -30,18 +29,29 @@ class HeardWord(NamedTuple):
 class _Word:
     """What is known of one word."""
 
+    __slots__ = ("arrived", "count", "frames", "segments")
+
     def __init__(self, frames: int) -> None:
         self.frames = frames
-        self.arrived: set[int] = set()
-        self.segments: dict[int, str] = {}
+        self.arrived = 0  # a bit for each frame
+        self.segments: list[str | None] = []
         self.count: int | None = None  # of segments, known from the last one
+
+    def spell(self, code: FrameCode) -> None:
+        """Note the letters that a frame carries."""
+        known = self.segments
+        if len(known) <= code.segment:
+            known += [None] * (code.segment + 1 - len(known))
+        known[code.segment] = code.letters
+        if code.last:
+            self.count = code.segment + 1
 
     def text(self) -> str | None:
         """Return the letters if all of them are known."""
-        if self.count is None:
+        parts = self.segments[: self.count]
+        if self.count is None or None in parts:
             return None
-        parts = [self.segments.get(number) for number in range(self.count)]
-        return None if None in parts else "".join(filter(None, parts))
+        return "".join(filter(None, parts))
 
 
 class WordsHeard:
@@ -51,9 +61,14 @@ class WordsHeard:
     letters are known. Memory is bounded by the longest utterance.
     """
 
+    __slots__ = ("_arrived", "_first", "_repeated", "_words")
+
     def __init__(self, codes: Iterable[FrameCode] = ()) -> None:
         self._first: FrameCode | None = None
-        self._arrivals: Counter[int] = Counter()
+        # A bit for each frame: a call keeps every utterance that it heard, and sets
+        # of numbers took 15 KB of the 88 that a call had.
+        self._arrived = 0
+        self._repeated = 0
         self._words: dict[int, _Word] = {}
         for code in codes:
             self.add(code)
@@ -76,17 +91,7 @@ class WordsHeard:
         Raises:
             ValueError: the frame is of another utterance; ask ``belongs`` first.
         """
-        if not self.belongs(code):
-            raise ValueError(f"{code} is of another utterance than {self._first}")
-        if self._first is None:
-            self._first = code
-        self._arrivals[code.frame] += 1
-        if code.word:
-            word = self._words.setdefault(code.word, _Word(code.word_frames))
-            word.arrived.add(code.frame)
-            word.segments[code.segment] = code.letters
-            if code.last:
-                word.count = code.segment + 1
+        self.add_run(code, code.frame + 1)
 
     def add_run(self, code: FrameCode, end: int) -> None:
         """Count this frame and those after it, all of the same word and letters.
@@ -98,12 +103,19 @@ class WordsHeard:
         Raises:
             ValueError: see :meth:`add`.
         """
-        self.add(code)
-        run = range(code.frame + 1, end)
-        if run:
-            self._arrivals.update(run)
-            if code.word:
-                self._words[code.word].arrived.update(run)
+        if not self.belongs(code):
+            raise ValueError(f"{code} is of another utterance than {self._first}")
+        if self._first is None:
+            self._first = code
+        run = (1 << max(end, code.frame + 1)) - (1 << code.frame)
+        self._repeated |= self._arrived & run
+        self._arrived |= run
+        if code.word:
+            word = self._words.get(code.word)
+            if word is None:
+                word = self._words[code.word] = _Word(code.word_frames)
+            word.arrived |= run
+            word.spell(code)
 
     @property
     def frames(self) -> int:
@@ -113,12 +125,12 @@ class WordsHeard:
     @property
     def arrived(self) -> int:
         """How many different frames arrived."""
-        return len(self._arrivals)
+        return self._arrived.bit_count()
 
     @property
     def reached(self) -> int:
         """Number of the furthest frame that arrived, -1 before the first one."""
-        return max(self._arrivals, default=-1)
+        return self._arrived.bit_length() - 1
 
     @property
     def complete(self) -> bool:
@@ -130,9 +142,10 @@ class WordsHeard:
         heard = []
         for number, word in sorted(self._words.items()):
             text = word.text()
-            if text is not None and 2 * len(word.arrived) >= word.frames:
-                start, last = min(word.arrived), max(word.arrived)
-                heard.append(HeardWord(text, start, last + 1, number))
+            arrived = word.arrived
+            if text is not None and 2 * arrived.bit_count() >= word.frames:
+                start = (arrived & -arrived).bit_length() - 1
+                heard.append(HeardWord(text, start, arrived.bit_length(), number))
         return heard
 
     def text(self) -> str:
@@ -141,8 +154,13 @@ class WordsHeard:
 
     def missing(self) -> list[int]:
         """Return the numbers of the frames that did not arrive (yet)."""
-        return [frame for frame in range(self.frames) if frame not in self._arrivals]
+        return _numbers(((1 << self.frames) - 1) & ~self._arrived)
 
     def repeated(self) -> list[int]:
         """Return the numbers of the frames that arrived more than once."""
-        return sorted(frame for frame, times in self._arrivals.items() if times > 1)
+        return _numbers(self._repeated)
+
+
+def _numbers(bits: int) -> list[int]:
+    """Return the numbers of the bits that are set."""
+    return [n for n, bit in enumerate(reversed(f"{bits:b}")) if bit == "1"]

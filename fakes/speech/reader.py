@@ -42,6 +42,8 @@ class FrameReader:
     Holds back less than one frame, and only bytes that may still become one.
     """
 
+    __slots__ = ("_awaited", "_code", "_held", "_offset", "continued")
+
     def __init__(self) -> None:
         self._held = b""
         self._offset = 0  # of the first held byte in the stream

@@ -163,6 +163,8 @@ class PhoneCall:
         order: what call to place.
     """
 
+    __slots__ = ("_call", "_caller", "_ended", "_failed", "_leg", "_order", "_story")
+
     def __init__(self, order: CallOrder) -> None:
         self._order = order
         self._leg = CallLeg.of(order.call, order.call_sid)

@@ -86,16 +86,16 @@ class Window:
 
 
 def _percentiles(counts: dict[int, int]) -> dict[str, float]:
-    left = {str(key): count for key, count in counts.items() if count > 0}
-    if not left:
-        return {}
     # The extremes of the window alone are not known; its buckets are.
-    histogram = LatencyHistogram()
-    histogram._buckets = {int(key): count for key, count in left.items()}
-    histogram._min, histogram._max = 0.0, float("inf")
-    worst = LatencyHistogram()
-    worst._buckets = {max(histogram._buckets): 2}
-    worst._min, worst._max = 0.0, float("inf")
+    histogram, worst = LatencyHistogram(), LatencyHistogram()
+    for bucket, count in counts.items():
+        if count > 0:
+            histogram._count(bucket, count)
+    if not histogram.count:
+        return {}
+    worst._count(max(histogram._buckets), 2)
+    for one in (histogram, worst):
+        one._min, one._max = 0.0, float("inf")
     return {
         "p50": histogram.percentile(50) or 0.0,
         "p99": histogram.percentile(99) or 0.0,

@@ -6,8 +6,8 @@ deadline, and the cause of a failed call names what did not come.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
+from itertools import islice
 from math import inf
 from typing import TypeAlias
 
@@ -80,6 +80,14 @@ class Caller:
         speech: how the code is written and read.
     """
 
+    __slots__ = (
+        *("_ahead", "_drop_every", "_foresees", "_frames", "_frames_of"),
+        *("_holding_time", "_in_turn", "_leaves_at", "_listening", "_microphone"),
+        *("_now", "_patience", "_said", "_silence_ends", "_silent_before", "_speech"),
+        *("_speech_mode", "_spoken", "_surrounded", "_voice", "awaits_hang_up", "call"),
+        *("cause", "completed", "doing", "frames_dropped", "waits_since"),
+    )
+
     def __init__(
         self,
         conversation: Conversation,
@@ -114,7 +122,8 @@ class Caller:
         mode = speaking(speech)
         self._frames_of = mode.frames_of
         self._listening = Listening(mode.reader())
-        self._microphone = Microphone(call, speech)
+        self._speech_mode = speech
+        self._microphone: Microphone | None = None  # until there is anything to it
         self._surrounded = False
         # Robust speech is understood late, and where there is an echo, what is said
         # depends on what is heard.
@@ -123,7 +132,7 @@ class Caller:
         self._frames = self._follow(conversation)
         # What is known of frames to come, whatever is heard until then.
         self._speech: Iterator[Step] | None = None
-        self._ahead: deque[Step] = deque()  # of the speech, told before its time
+        self._ahead: list[Step] = []  # of the speech, told before its time
         self._silence_ends: Callable[[], float] | None = None
         self._silent_before: float | None = None  # None: not computed yet
 
@@ -177,7 +186,7 @@ class Caller:
             self.cause = str(error)
             return Step(hang_up="stop")
         if self._surrounded:
-            audio = self._microphone.frame(step.audio, heard)
+            audio = self._phone().frame(step.audio, heard)
             step = step._replace(audio=audio)
         return step
 
@@ -249,7 +258,7 @@ class Caller:
             if listening.hear_known(audio, now):
                 self._now = now
                 if speaking:
-                    said.append((ahead.popleft(), now))
+                    said.append((ahead.pop(0), now))
             else:
                 if said:
                     self._note_said(said)
@@ -272,7 +281,7 @@ class Caller:
 
     def _follow(self, conversation: Conversation) -> _Frames:
         for number, step in enumerate(conversation, 1):
-            rest = (step for step in conversation[number:] if takes_time(step))
+            rest = filter(takes_time, islice(conversation, number, None))
             yield from self._take(step, next(rest, None))
         if not self.completed:
             self.completed = True
@@ -298,7 +307,7 @@ class Caller:
                 if step.barge_in_after is not None:
                     yield from self._hear_out(following)
             case Around():
-                self._microphone.place(step)
+                self._phone().place(step)
                 self._surrounded, self._foresees = True, False
             case Voice(name=name):
                 self._voice = name
@@ -389,7 +398,7 @@ class Caller:
     def _speak(self, turn: TurnRecord) -> _Frames:
         speech = self._speech = self._steps_of(turn)
         self._said = 0
-        while step := self._ahead.popleft() if self._ahead else next(speech, None):
+        while step := self._ahead.pop(0) if self._ahead else next(speech, None):
             self._note_said(((step, self._now),))
             yield step
         self._speech = None
@@ -428,8 +437,14 @@ class Caller:
             frames = sound_of_keys(step.keys)
         else:
             frames = sound(step.name, step.seconds, self.call % _SOUNDS_MADE)
+        wordless = self._phone().wordless
         for audio in frames:
-            yield _new(Step, (self._microphone.wordless(audio), False, "", None))
+            yield _new(Step, (wordless(audio), False, "", None))
+
+    def _phone(self) -> Microphone:
+        if self._microphone is None:
+            self._microphone = Microphone(self.call, self._speech_mode)
+        return self._microphone
 
     def _await_reply(
         self, turn: TurnRecord, following: ConversationStep | None

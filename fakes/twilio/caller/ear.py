@@ -59,6 +59,10 @@ _SILENCE = Sound(0.0, None, voiced=False)
 class Utterance:
     """What was heard of one coded utterance."""
 
+    __slots__ = (
+        *("_run", "_run_end", "_words", "first_at", "last_at", "voice", "voiced_at"),
+    )
+
     def __init__(self, voice: Voice, at: float) -> None:
         self.voice = voice
         self.first_at = at
@@ -146,6 +150,11 @@ class Ear:
         utterances: coded utterances in the order in which they were first heard.
         underruns: dry spells inside an utterance.
     """
+
+    __slots__ = (
+        *("_dry", "_fed", "_gap", "_last", "_moments", "_reader", "_recent"),
+        *("_speaking", "_stale", "_starts", "underruns", "utterances"),
+    )
 
     def __init__(self, reader: Reader) -> None:
         self.utterances: dict[Voice, Utterance] = {}

@@ -34,6 +34,12 @@ class Listening:
         arrived: tells when what began to play at a moment had come.
     """
 
+    __slots__ = (
+        *("_expected", "_judged_at", "_known", "_known_old", "_last_plain"),
+        *("_last_sound", "_now", "_old_expected", "_old_sounds", "_owner", "_suspect"),
+        *("_whole", "arrived", "ear", "greeting_at", "reply_heard", "turns"),
+    )
+
     def __init__(self, reader: Reader) -> None:
         self.ear = Ear(reader)
         self.turns: list[TurnRecord] = []

@@ -36,6 +36,11 @@ class Microphone:
         mode: how speech is coded.
     """
 
+    __slots__ = (
+        *("_ambience", "_around", "_at", "_chance", "_exact", "_late", "_noise"),
+        *("_noise_in_words", "_quiet_noise"),
+    )
+
     def __init__(self, call: int, mode: SpeechMode = "exact") -> None:
         self._exact = mode == "exact"
         self._ambience = Ambience(call)

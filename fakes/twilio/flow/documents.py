@@ -23,6 +23,11 @@ class Documents:
         voice: where the first one comes from.
     """
 
+    __slots__ = (
+        *("_asked", "_count", "_for_fallback", "_in_a_row", "_stage", "_voice"),
+        *("deadline",),
+    )
+
     def __init__(self, stage: Stage, voice: Voice) -> None:
         self._stage = stage
         self._voice = voice

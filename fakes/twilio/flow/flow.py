@@ -9,7 +9,6 @@ its driver falls silent. https://www.twilio.com/docs/voice/twiml
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from typing import Literal
 
@@ -62,6 +61,11 @@ class Flow:
         seed: decides the sids of sessions.
     """
 
+    __slots__ = (
+        *("_documents", "_ending", "_limit", "_settings", "_stage", "_verb", "_verbs"),
+        *("is_over",),
+    )
+
     def __init__(
         self,
         leg: CallLeg,
@@ -77,7 +81,7 @@ class Flow:
             leg, self._settings, new_number, answered=answered, seed=seed
         )
         self._documents = Documents(self._stage, voice)
-        self._verbs: deque[Element] = deque()
+        self._verbs: list[Element] = []
         self._verb: Verb | None = None
         self._ending = Over("completed")  # when the verbs are through
         self._limit: float | None = None
@@ -238,7 +242,7 @@ class Flow:
         self._stage.begin_document(document.url)
         for noted in document.notes:
             self._stage.note(noted)
-        self._verbs = deque(document.verbs)
+        self._verbs = list(document.verbs)
         if document.sound is not None:
             self._begin_verb(PlaySound(self._stage, *document.sound), now)
         self._advance(now)
@@ -264,7 +268,7 @@ class Flow:
                 self._stage.answer()
                 self._finish(self._ending)
                 return
-            self._begin_verb(perform(self._stage, self._verbs.popleft()), now)
+            self._begin_verb(perform(self._stage, self._verbs.pop(0)), now)
 
     def _begin_verb(self, verb: Verb, now: float) -> None:
         if verb.answers:

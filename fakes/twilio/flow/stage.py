@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from functools import cached_property
 from typing import NamedTuple, TypeAlias
 
 from fakes.twilio.flow.flow_settings import FlowSettings
@@ -156,7 +157,6 @@ class Stage:
         status: of the call when that document was asked for.
         tracks: of the unidirectional streams that were started, by their names.
         sounds: addresses of sounds that were asked for and have not come.
-        chance: where sids come from.
 
     Args:
         leg: whose call it is.
@@ -183,9 +183,14 @@ class Stage:
         self.status = "ringing"
         self.tracks: dict[str, int] = {}
         self.sounds: set[str] = set()
-        self.chance = random.Random(f"{seed}:{leg.call_sid}:flow")
+        self._seed = seed
         self._orders: list[Order] = []
         self._noted: set[tuple[str, str]] = set()
+
+    @cached_property
+    def chance(self) -> random.Random:
+        """Where sids come from."""
+        return random.Random(f"{self._seed}:{self.leg.call_sid}:flow")
 
     def order(self, order: Order) -> None:
         """Give out an order."""

@@ -25,6 +25,11 @@ class CallStory:
         recording: if one was made.
     """
 
+    __slots__ = (
+        *("cause", "ended_at", "failed", "findings", "opened_at", "placed_at"),
+        *("recording",),
+    )
+
     def __init__(self) -> None:
         self.placed_at = 0.0
         self.opened_at: float | None = None

@@ -76,6 +76,12 @@ class Errands:
         dial: calls somebody; returns when that is over.
     """
 
+    __slots__ = (
+        *("_asking", "_call", "_clock", "_cookies", "_dial_out", "_dialling"),
+        *("_fetching", "_flow", "_reach", "_relay", "_relaying", "_sending", "_style"),
+        *("_told", "is_up"),
+    )
+
     def __init__(
         self,
         call: CallLeg,

@@ -105,6 +105,8 @@ class Leg:
         loss: see above.
     """
 
+    __slots__ = ("_forks", "_party", "far", "loss", "recorder")
+
     def __init__(self, party: Party, *, loss: Loss | None = None) -> None:
         self.loss = loss
         self.recorder: Recorder | None = None

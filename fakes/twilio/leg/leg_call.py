@@ -11,6 +11,7 @@ import itertools
 import random
 import time
 from collections.abc import Coroutine
+from functools import cached_property
 from typing import Any, Literal
 
 from fakes.twilio.caller.party import Party
@@ -101,7 +102,7 @@ class LegCall:
         self.leg = Leg(party, loss=loss)
         self._observer = observer or Unobserved()
         reach = reach or Reach()
-        self._chance = random.Random(f"recording:{salt}")
+        self._salt = salt
         self._dialler = dialler
         self._api = api
         self._record = record
@@ -158,6 +159,11 @@ class LegCall:
     def stop_stream(self, name: str) -> bool:
         """Stop a unidirectional stream by name or sid; tell whether there is one."""
         return self.streams.stop_fork(name)
+
+    @cached_property
+    def _chance(self) -> random.Random:
+        # Two and a half kilobytes, which most calls never need.
+        return random.Random(f"recording:{self._salt}")
 
     def start_recording(self) -> str:
         """Record from now on; return the recording's sid, the old one if there is."""

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import msgspec
 
 from voiceutils.errors import WireError
+from voiceutils.mulaw import SILENCE_FRAME
 from voiceutils.wire import Unknown
 from voiceutils.wire import twilio as wire
 
@@ -26,6 +27,7 @@ _LOOKED_AT = 3
 # the decoder alone.
 _MOST_SHAPES = 3
 _PROBE = bytes(range(24))
+_SILENCE = b2a_base64(SILENCE_FRAME, newline=False)
 
 _media: msgspec.json.Decoder[wire.AgentMedia] = msgspec.json.Decoder(wire.AgentMedia)
 
@@ -58,6 +60,8 @@ class AgentMessages:
         stream_sid: the only stream that this socket carries.
         strict: ignore messages with extra fields.
     """
+
+    __slots__ = ("_seen", "_shapes_learnt", "_stream_sid", "_strict", "begin", "end")
 
     def __init__(self, stream_sid: str, *, strict: bool = False) -> None:
         self._stream_sid = stream_sid
@@ -144,6 +148,8 @@ class AgentMessages:
 
 def audio_of(base64: bytes) -> bytes | None:
     """Return what the decoder of whole messages would return; None: ask that one."""
+    if base64 == _SILENCE:
+        return SILENCE_FRAME  # all calls share it
     try:
         audio = a2b_base64(base64, strict_mode=True)
     except NotBase64:

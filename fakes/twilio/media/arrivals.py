@@ -7,7 +7,8 @@ from bisect import bisect_right
 
 __all__ = ["Arrivals"]
 
-_MOST = 512  # gulps; beyond that the older half is forgotten, most of which has played
+_MOST = 512  # gulps that have not played; beyond that the older half is forgotten
+_FEW = 32  # so many are kept without asking whether they have played
 _TOGETHER = 0.001  # seconds: what comes in one gulp has one moment
 
 
@@ -16,16 +17,18 @@ class Arrivals:
 
     Attributes:
         end: bytes that came since the last clear.
+        played: so many of them will not be asked about any more.
     """
 
-    __slots__ = ("_ends", "_forgotten", "_last", "_times", "end")
+    __slots__ = ("_ends", "_forgotten", "_last", "_room", "_times", "end", "played")
 
     def __init__(self) -> None:
         # A message each: where it ends among all bytes since the last clear, and when
         # it came. Plain arrays, for there are fifty a second of each call.
         self._ends = array("q")
         self._times = array("d")
-        self.end = 0
+        self.end = self.played = 0
+        self._room = _FEW  # gulps until some are to be forgotten
         self._last = float("-inf")
         self._forgotten = 0  # bytes at the front whose moment is known no longer
 
@@ -39,13 +42,13 @@ class Arrivals:
         self._last = now
         self._ends.append(end)
         self._times.append(now)
-        if len(self._ends) > _MOST:
+        if len(self._ends) > self._room:
             self._forget()
 
     def clear(self) -> None:
         """Forget all; the queue was emptied."""
         del self._ends[:], self._times[:]
-        self.end = self._forgotten = 0
+        self.end = self.played = self._forgotten = 0
         self._last = float("-inf")
 
     def at(self, position: int) -> float | None:
@@ -58,6 +61,10 @@ class Arrivals:
         return self._times[bisect_right(self._ends, position)]
 
     def _forget(self) -> None:
-        old = len(self._ends) // 2
-        self._forgotten = self._ends[old - 1]
-        del self._ends[:old], self._times[:old]
+        old = bisect_right(self._ends, self.played)
+        if len(self._ends) - old > _MOST:
+            old = len(self._ends) // 2
+        if old:
+            self._forgotten = self._ends[old - 1]
+            del self._ends[:old], self._times[:old]
+        self._room = len(self._ends) + _FEW

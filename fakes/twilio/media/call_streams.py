@@ -66,6 +66,12 @@ class CallStreams:
         tell: called with each event of a stream.
     """
 
+    __slots__ = (
+        *("_call", "_clock", "_fork_numbers", "_forks", "_impairment", "_leg"),
+        *("_numbers", "_reach", "_seed", "_settings", "_talk_line", "_talking"),
+        *("_tell", "events", "findings", "frames_sent", "lateness", "owed", "talk"),
+    )
+
     def __init__(
         self,
         call: CallLeg,

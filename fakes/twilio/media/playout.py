@@ -54,6 +54,11 @@ class Playout:
         remainder: see :data:`Remainder`.
     """
 
+    __slots__ = (
+        *("_cap", "_due", "_items", "_playing", "_queued", "_remainder", "_tail"),
+        *("_tail_bytes", "partial_frames"),
+    )
+
     def __init__(
         self,
         *,

@@ -193,7 +193,8 @@ class Shortcut:
         protocol: Any = self._transport.get_protocol()
         while rest:
             room = protocol.get_buffer(-1)
-            size = min(len(room), len(rest))
+            # A room that was filled would be doubled, and stay so.
+            size = min(len(room) // 2, len(rest))
             room[:size] = rest[:size]
             protocol.buffer_updated(size)
             rest = rest[size:]

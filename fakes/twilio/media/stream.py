@@ -7,6 +7,8 @@ shapes and limits: https://www.twilio.com/docs/voice/media-streams/websocket-mes
 
 from __future__ import annotations
 
+from array import array
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 
 from fakes.call_record import Finding, LineEvent
@@ -34,7 +36,7 @@ _POSITIONS = 16  # frames lived through at once, and one before them
 _MOST_EVENTS = 300
 _LONGEST_NAME = 60  # characters of a mark's
 LIVED_LATER = 8  # frames, at most, that are sent before they are lived through
-_MOST_LATE = 50  # figures kept until they are counted
+_MOST_LATE = 16  # figures kept until they are counted
 _READ_LATER = 64  # messages, at most, that wait to be read
 
 
@@ -70,6 +72,15 @@ class MediaStream:
         number: of the stream in its call.
     """
 
+    __slots__ = (
+        *("_arrivals", "_backlog", "_came", "_due", "_following", "_foresee", "_heard"),
+        *("_late", "_lateness", "_later", "_media_came", "_moments", "_opened_at"),
+        *("_out", "_parameters", "_partial_frames", "_party", "_playout", "_positions"),
+        *("_said", "_settings", "_ticks", "closed_politely", "congested", "end"),
+        *("end_code", "events", "findings", "leg", "may_wait", "owed", "state"),
+        *("stream_sid",),
+    )
+
     def __init__(
         self,
         leg: CallLeg,
@@ -103,7 +114,7 @@ class MediaStream:
         self._arrivals = Arrivals()
         # Of the last frames, some of which may still be lived through: where among all
         # bytes that came since the last clear what plays in them begins.
-        self._positions: dict[float, int] = {}
+        self._moments, self._positions = array("d"), array("q")
         self._said = StreamMessages(leg, seed=seed, noise=settings.noise, number=number)
         self.stream_sid = self._said.stream_sid
         self._heard = AgentMessages(self.stream_sid, strict=settings.strict_schema)
@@ -113,7 +124,6 @@ class MediaStream:
         self._backlog = 0  # frames of the start-up burst still to be sent
         self._partial_frames = 0
         self._media_came = False
-        self._noted: set[str] = set()
         self._out: list[str | CloseSocket] = []
         self._foresee = foresight_of(party)
         # Media messages of the agent (in base64) and moments of frames, in order; and
@@ -302,8 +312,10 @@ class MediaStream:
         Args:
             at: moment of the frame.
         """
-        position = self._positions.get(at)
-        return None if position is None else self._arrivals.at(position)
+        place = bisect_left(self._moments, at)
+        if place == len(self._moments) or self._moments[place] != at:
+            return None
+        return self._arrivals.at(self._positions[place])
 
     @property
     def has_output(self) -> bool:
@@ -377,7 +389,7 @@ class MediaStream:
             case wire.Clear():
                 self._happened("clear", "", now)
                 self._arrivals.clear()
-                self._positions.clear()
+                del self._moments[:], self._positions[:]
                 self._echo(self._playout.clear(), now)
             case None:
                 pass
@@ -420,10 +432,11 @@ class MediaStream:
         audio = played.audio
         if audio:
             # Frames that are owed share a moment, which is then that of the first.
-            begins = self._arrivals.end - playout.queued - len(audio)
-            self._positions.setdefault(now, begins)
-            if len(self._positions) > _POSITIONS:
-                del self._positions[next(iter(self._positions))]
+            self._moments.append(now)
+            self._positions.append(self._arrivals.end - playout.queued - len(audio))
+            if len(self._moments) > 2 * _POSITIONS:
+                del self._moments[:_POSITIONS], self._positions[:_POSITIONS]
+                self._arrivals.played = self._positions[0]
         return audio
 
     def _send(self, step: Step, due: float, now: float) -> None:
@@ -463,6 +476,5 @@ class MediaStream:
 
     def _note(self, code: str, text: str, now: float, evidence: str = "") -> None:
         """Record a finding, once a stream each."""
-        if code not in self._noted:
-            self._noted.add(code)
+        if all(code != finding.code for finding in self.findings):
             self.findings.append(Finding(code, text, now, evidence))

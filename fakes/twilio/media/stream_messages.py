@@ -49,6 +49,11 @@ class StreamMessages:
         number: of the stream in its call, so that no two are alike.
     """
 
+    __slots__ = (
+        *("_chunks", "_leg", "_sequence", "_silences", "_tail", "frames", "stream_sid"),
+        *("timestamp",),
+    )
+
     def __init__(
         self,
         leg: CallLeg,

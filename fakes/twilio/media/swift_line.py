@@ -73,6 +73,12 @@ class SwiftLine(WSListener):
         stream: the stream, not yet open.
     """
 
+    __slots__ = (
+        *("_alarm", "_asking", "_close_code", "_close_reason", "_closing", "_early"),
+        *("_fragments", "_held", "_loop", "_lost", "_over", "_rides", "_running"),
+        *("_shortcut", "_stream", "_talk", "_timers", "_transport", "_wheel"),
+    )
+
     def __init__(self, stream: StreamCore) -> None:
         self._stream = stream
         self._wheel = wheel_here()
