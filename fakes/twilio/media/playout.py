@@ -175,6 +175,28 @@ class Playout:
             self.partial_frames += 1
         return Tick(marks, past_recall + audio)
 
+    def whole_tick(self) -> bytes | None:
+        """Do what :meth:`tick` does, where that is to begin a whole frame, or none.
+
+        Returns:
+            What begins to play; None when it is for :meth:`tick`, and nothing was done.
+        """
+        items = self._items
+        if self._due or self._tail:
+            return None
+        if not items:
+            self._playing = False
+            return b""
+        first = items[0]
+        if first.__class__ is not bytes or len(first) != FRAME_BYTES:
+            return None
+        if len(items) > 1 and items[1].__class__ is _Mark:
+            return None
+        items.popleft()
+        self._queued -= FRAME_BYTES
+        self._playing = True
+        return first
+
     def _keep_tail(self) -> None:
         queued = b"".join(part for part in self._items if not isinstance(part, _Mark))
         kept = queued[: self._tail_bytes - len(self._tail)]

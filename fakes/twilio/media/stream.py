@@ -235,12 +235,18 @@ class MediaStream:
         """Read what has arrived, and live through the frames that were foreseen."""
         later, self._later = self._later, []
         came, self._came = iter(self._came), []
-        take, play, note = self._playout.take, self._play, self._arrivals.add
+        take, note = self._playout.take, self._arrivals.add
+        tick, begun = self._playout.whole_tick, self._note_position
         heard: list[Heard] = []
         base64 = audio = None
         for entry in later:
             if isinstance(entry, float):
-                heard.append((play(entry), entry))
+                playing = tick()
+                if playing is None:
+                    playing = self._play(entry)
+                elif playing:
+                    begun(entry, FRAME_BYTES)
+                heard.append((playing, entry))
                 continue
             arrived = next(came)
             if entry != base64:  # silence is the same each time
@@ -431,13 +437,17 @@ class MediaStream:
             self._echo(played.marks, now)
         audio = played.audio
         if audio:
-            # Frames that are owed share a moment, which is then that of the first.
-            self._moments.append(now)
-            self._positions.append(self._arrivals.end - playout.queued - len(audio))
-            if len(self._moments) > 2 * _POSITIONS:
-                del self._moments[:_POSITIONS], self._positions[:_POSITIONS]
-                self._arrivals.played = self._positions[0]
+            self._note_position(now, len(audio))
         return audio
+
+    def _note_position(self, now: float, size: int) -> None:
+        """Note where among all bytes the frame begins that began to play."""
+        # Frames that are owed share a moment, which is then that of the first.
+        self._moments.append(now)
+        self._positions.append(self._arrivals.end - self._playout.queued - size)
+        if len(self._moments) > 2 * _POSITIONS:
+            del self._moments[:_POSITIONS], self._positions[:_POSITIONS]
+            self._arrivals.played = self._positions[0]
 
     def _send(self, step: Step, due: float, now: float) -> None:
         if step.lost:

@@ -17,7 +17,7 @@ from voiceutils.mulaw import FRAME_BYTES, SILENCE_FRAME
 from voiceutils.wire import encode
 from voiceutils.wire import twilio as wire
 
-__all__ = ["StreamMessages"]
+__all__ = ["StreamMessages", "is_media"]
 
 _FRAME_MS = 20
 _DIGITAL_SILENCE = (b64encode(SILENCE_FRAME).decode(),)
@@ -25,6 +25,7 @@ _DIGITAL_SILENCE = (b64encode(SILENCE_FRAME).decode(),)
 # one step.
 _LINE_NOISE = bytes((0x7F, 0xFF, 0x7F, 0xFF, 0x7E, 0xFE))
 _NOISES = 16
+_MEDIA = '{"event":"media"'
 _BLOCK = 500  # built at once: for ten seconds
 # A media message up to its chunk number, by its sequence number; and from there to its
 # timestamp, by its chunk number. All calls share them: joining ready pieces takes a
@@ -163,6 +164,11 @@ class StreamMessages:
     def _next(self) -> str:
         self._sequence += 1
         return str(self._sequence)
+
+
+def is_media(message: str) -> bool:
+    """Tell whether a message that was written here is a frame."""
+    return message.startswith(_MEDIA)
 
 
 def _build_pieces(sequence: int) -> None:

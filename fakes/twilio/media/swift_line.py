@@ -33,6 +33,7 @@ from fakes.twilio.media.stream_core import (
     Settings,
     StreamCore,
 )
+from fakes.twilio.media.stream_messages import is_media
 from fakes.twilio.media.swift_dial import dial
 from fakes.twilio.web.dial import CLOSE_SECONDS, MAX_MESSAGE, Reach
 from fakes.websocket_frames import (
@@ -155,7 +156,7 @@ class SwiftLine(WSListener):
                 self._look()
                 return
             if text and (shortcut is None or not shortcut.send(text)):
-                self._send(text)
+                self._send_long(text)
             if not stream.may_wait:
                 stream.settle()
         except Exception as error:  # a bug here must be seen by who awaits this call
@@ -201,10 +202,20 @@ class SwiftLine(WSListener):
             return
         if isinstance(out, CloseSocket):
             self._close(out, transport)
-        elif not self._stream.congested or (
+            return
+        shortcut = self._shortcut
+        if shortcut is None or not (is_media(out) and shortcut.send(out)):
+            self._send_long(out)
+
+    def _send_long(self, text: str) -> None:
+        """Send what cannot go the short way."""
+        transport = self._transport
+        if transport is None or self._closing:
+            return
+        if not self._stream.congested or (
             transport.underlying_transport.get_write_buffer_size() < OVERFULL_BYTES
         ):
-            transport.send(_TEXT, out)
+            transport.send(_TEXT, text)
 
     # --- from the network --------------------------------------------------------
 
