@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
 from concurrent.futures import Future
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
@@ -58,8 +58,10 @@ class Exchange:
         keeper: keeps the calls of the agent under test, if anybody wants them.
         speech: how the code in the audio is written and read.
         limits: what the agent is held to.
+        death: tells how the agent under test ended by itself; empty while it has not.
 
     Attributes:
+        taken_down: the same, once a case has seen it.
         acquaintance: what the first calls told of an agent that is not ours.
     """
 
@@ -77,6 +79,7 @@ class Exchange:
         keeper: Keeper | None = None,
         speech: SpeechMode = "exact",
         limits: Limits | None = None,
+        death: Callable[[], str] = str,
     ) -> None:
         # Now, and not while calls are under way.
         speaking(speech)
@@ -85,6 +88,8 @@ class Exchange:
         self._booths = booths
         self._keeper = keeper
         self._limits = limits or Limits()
+        self._death = death
+        self.taken_down = ""
         self.acquaintance: Acquaintance | None = None
         self._meeting: asyncio.Future[Acquaintance] | None = None
         self._launchers = dict(launchers or {})
@@ -133,6 +138,14 @@ class Exchange:
         self.dial([pair])
         self._judge.judge(case, self.awaited(pair))
 
+    def told(self) -> list[str]:
+        """Return lines about the agent as a whole."""
+        lines = self.acquaintance.told() if self.acquaintance else []
+        if self.taken_down:
+            text = "cases that met it so, and those after them, had another one"
+            lines.append(f"{self.taken_down}; {text}")
+        return lines
+
     def awaited(self, pair: Pair) -> Verdict:
         """Wait for the verdict of a pair that was dialled, valid or not."""
         return self._futures[pair.case.number, pair.agent].result(VERDICT_DEADLINE)
@@ -160,7 +173,7 @@ class Exchange:
             return Verdict(declared, 0.0, 0.0, surprises=False)
         known = await self._known(pair)
         verdict = Verdict(NeedsBooth(), 0.0, 0.0, surprises=False)
-        if not known.disturbed:
+        if not known.disturbed and not self._is_down(pair):
             async with self._lines:
                 verdict = await self._put_validly(pair, known)
         if isinstance(verdict.failure, NeedsBooth) and self._booths is not None:
@@ -168,6 +181,13 @@ class Exchange:
                 verdict = await self._put_validly(pair, known, booth)
         self.verdicts[pair.case.number, pair.agent] = verdict
         return verdict
+
+    def _is_down(self, pair: Pair) -> bool:
+        """Tell whether a case has taken the agent down, and there are others of it."""
+        if pair.agent != CLEAN or self._booths is None or self._booths.shared:
+            return False
+        self.taken_down = self.taken_down or self._death()
+        return bool(self.taken_down)
 
     async def _known(self, pair: Pair) -> Acquaintance:
         """Return what is known of an agent; the first one to ask makes calls."""
@@ -226,6 +246,8 @@ class Exchange:
                 failure = DeadlineExceeded(f"case {case.number} to end", CASE_DEADLINE)
             except Exception as error:
                 failure = error
+            if failure is not None and booth is None and self._is_down(pair):
+                failure = NeedsBooth()  # perhaps not its own doing
             trace = () if isinstance(failure, NeedsBooth) else tuple(await line.story())
         if isinstance(failure, CaseFailed):
             failure = CaseFailed(case.number, failure.expected, failure.got, trace)

@@ -91,6 +91,7 @@ class Agents:
         backoff: what the agent under test declares of its retries.
         launchers: how to start another process of each, where that is possible.
         detours: where the public names of agents lead.
+        own: the process of the agent under test, if we have started it.
     """
 
     def __init__(self) -> None:
@@ -98,6 +99,7 @@ class Agents:
         self.backoff: Policy | None = None
         self.launchers: dict[str, Launch] = {}
         self.detours: dict[str, str] = {}
+        self.own: AgentProcess | None = None
         self._processes: list[AgentProcess] = []
 
     def start(self, process: AgentProcess) -> str:
@@ -106,6 +108,14 @@ class Agents:
         url = process.start()
         self.detours |= process.detours
         return url
+
+    def death(self) -> str:
+        """Tell how the agent under test has ended by itself; empty if it has not."""
+        if self.own is None or (code := self.own.poll()) is None:
+            return ""
+        last = self.own.errors.rpartition("\n")[2]
+        said = f", last said: {last}" if last else ""
+        return f"the agent's process ended by itself, status {code}{said}"
 
     def stop(self) -> None:
         """End all that were started here."""
@@ -157,6 +167,7 @@ def start_agents(
                 unsigned_environment(keeping),
                 **keeping._asdict(),
             )
+            agents.own = process
             agents.addresses[CLEAN] = agents.start(process)
             agents.backoff = declared_policy(process.declared.get("backoff"))
             launch = launcher(fakes.addresses, command, keeping=keeping)

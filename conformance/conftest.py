@@ -78,8 +78,8 @@ def pytest_terminal_summary(
     if outcomes := config.stash[_outcomes]:
         terminalreporter.section("how the agent did")
         exchange = config.stash.get(_exchange, None)
-        known = exchange.acquaintance if exchange is not None else None
-        for line in [*(known.told() if known else ()), *summary(outcomes)]:
+        told = exchange.told() if exchange is not None else []
+        for line in [*told, *summary(outcomes)]:
             terminalreporter.write_line(line)
     for line in account_of(config.stash[_visits].visits):
         terminalreporter.write_line(line)
@@ -229,6 +229,7 @@ def exchange(
         keeper=keeper,
         speech=asked.speech,
         limits=asked.limits,
+        death=agents.death,
     )
     pairs = (pair_of(item) for item in request.session.items)
     running.dial(pair for pair in pairs if pair is not None)
