@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import NamedTuple
 
@@ -23,7 +24,7 @@ from fakes.stand_in.visits import Visit, VisitBook
 __all__ = ["BOOTHS", "Booth", "Booths"]
 
 # Each takes two processes; a case in it takes about as much as any other call.
-BOOTHS = 8
+BOOTHS = 2 * (os.cpu_count() or 1)
 # Whatever the last case left open has so long to be closed.
 _QUIET_SECONDS = 1.5
 _POLL = 0.1
