@@ -105,7 +105,7 @@ def test_a_frame_of_the_agent_is_a_few_calls() -> None:
 
 
 def test_a_frame_that_was_foreseen_is_a_few_calls() -> None:
-    """To the agent it goes in two calls of the stream; hearing comes later."""
+    """To the agent it goes in three calls of the stream; hearing comes later."""
     stream = MediaStream(LEG, Caller((Pause(60.0),), call=7))
     stream.open(0.0)
     for late, number in ((0.0, 1), (0.009, 2)):
@@ -115,6 +115,7 @@ def test_a_frame_that_was_foreseen_is_a_few_calls() -> None:
     def second() -> None:
         for number in range(3, FRAMES + 3):
             assert stream.turn(number * FRAME_SECONDS + 0.001)
+            stream.left(number * FRAME_SECONDS + 0.001)
             if not stream.may_wait:
                 stream.settle()
 

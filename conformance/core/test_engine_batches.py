@@ -195,6 +195,7 @@ class Batched(Wires):
         self.foreseen += 1
         if text:
             self.sent.append((now, text))
+            self.stream.left(now)
         if not self.stream.may_wait:
             self.stream.settle()
             assert not self.stream.has_output

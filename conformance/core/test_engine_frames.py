@@ -10,8 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fakes.speech import FrameReader, Speaker, speak
+from fakes.twilio.caller.caller import Caller
 from fakes.twilio.caller.ear import Ear, Sound
 from fakes.twilio.caller.party import Step
+from fakes.twilio.caller.script import Pause
 from fakes.twilio.media.stream import MediaStream, Settings
 from fakes.twilio.media.stream_messages import StreamMessages
 from fakes.twilio.web.webhook import CallLeg
@@ -213,3 +215,18 @@ def test_a_call_on_the_short_way_is_the_same_call(
 def test_the_quick_look_at_loudness_says_what_the_sum_says(audio: bytes) -> None:
     """For every audio, however long."""
     assert is_voiced(audio) == (level(audio) >= VOICED_LEVEL)
+
+
+def test_a_frame_is_as_late_as_it_was_sent() -> None:
+    """Not as late as its turn was."""
+    stream = MediaStream(LEG, Caller((Pause(60.0),), call=7))
+    stream.open(0.0)
+    stream.on_timer(0.02)
+    stream.on_timer(0.04)
+    stream.take()
+    before = stream.lateness.count
+    assert stream.turn(0.061)
+    assert stream.lateness.count == before
+    stream.left(0.064)
+    assert stream.lateness.count == before + 1
+    assert stream.lateness.max == pytest.approx(0.004)

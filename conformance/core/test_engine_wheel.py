@@ -69,6 +69,18 @@ def test_calls_are_spread_evenly_over_the_slots() -> None:
     ]
 
 
+async def test_what_follows_the_turns_of_a_beat_comes_before_the_next_beat() -> None:
+    """Also when several beats are made up for at once."""
+    bench = _Bench()
+    rider, _ = bench.rider()
+    other, _ = bench.rider()
+    turns: list[int] = []
+    bench.wheel.after_turns = lambda: turns.append(len(rider.turns + other.turns))
+    bench.now += 0.0101
+    bench.beat()
+    assert turns == [1, *[2] * 9]
+
+
 async def test_every_rider_has_one_turn_each_20_ms() -> None:
     """Whatever its slot, and never before its frame is due."""
     bench = _Bench()

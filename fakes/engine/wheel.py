@@ -40,7 +40,8 @@ class Wheel:
         alarms: for what is not regular.
         stalls: how often the loop came later than :data:`STALL_BEATS` milliseconds.
         worst_stall: the latest it came, in seconds.
-        before_turns: called at each beat before anybody has his turn.
+        before_turns: called before anybody has his turn.
+        after_turns: called at each beat when everybody has had his turn.
 
     Args:
         clock: monotonic seconds.
@@ -56,6 +57,7 @@ class Wheel:
         self.stalls = 0
         self.worst_stall = 0.0
         self.before_turns: Callable[[], None] = _nothing
+        self.after_turns: Callable[[], None] = _nothing
         self._clock = clock
         self._new_timer = timer
         self._timer: Timer | None = None
@@ -147,6 +149,7 @@ class Wheel:
         for beat in range(first, passed + 1):
             for rider in tuple(self._slots[beat % SLOTS]):
                 rider.turn()
+            self.after_turns()
         self._beats = max(self._beats, passed)
         for call in tuple(self._each_beat):
             call()

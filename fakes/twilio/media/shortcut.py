@@ -8,6 +8,9 @@ to picows, which remains the one who knows WebSockets. Linux only, and not for T
   10.3, wants keys that nobody can guess because of scripts in web pages that would
   write requests for others into the proxies on their way; none is here. All other
   messages of a call have random keys.
+* What is sent in a beat is written when everybody has had his turn: an agent that gets
+  many frames at once wakes up once for them, and waking it is the dearest part of a
+  write. A frame counts as sent when it is written.
 * What has arrived is looked for once a beat, with one system call for all sockets,
   before anybody has his turn: up to a millisecond later than the event loop would, and
   without waking up for each message.
@@ -38,13 +41,26 @@ _HEADS = tuple(
 )
 
 
-class _Arrivals:
-    """Tells the sockets of one event loop when something has arrived."""
+class _Traffic:
+    """Tells the sockets of one event loop when something has arrived, and when to send.
+
+    Attributes:
+        waiting: what is to be sent after all turns of this beat.
+    """
 
     def __init__(self, wheel: Wheel) -> None:
+        self.waiting: list[tuple[Shortcut, bytes]] = []
         self._poll = select.epoll()
         self._reads: dict[int, Callable[[float], None]] = {}
         wheel.before_turns = self._beat
+        wheel.after_turns = self.flush
+
+    def flush(self) -> None:
+        """Send what waits."""
+        for shortcut, message in self.waiting:
+            shortcut.write(message)
+            shortcut.stream.left(monotonic())
+        self.waiting.clear()
 
     def add(self, file: int, read: Callable[[float], None]) -> None:
         self._reads[file] = read
@@ -68,21 +84,22 @@ class _Arrivals:
                     read(now)
 
 
-_arrivals: WeakKeyDictionary[AbstractEventLoop, _Arrivals] = WeakKeyDictionary()
+_traffic: WeakKeyDictionary[AbstractEventLoop, _Traffic] = WeakKeyDictionary()
 
 
-def _arrivals_here() -> _Arrivals:
+def _traffic_here() -> _Traffic:
     loop = get_running_loop()
-    arrivals = _arrivals.get(loop)
-    if arrivals is None:
-        arrivals = _arrivals[loop] = _Arrivals(wheel_here())
-    return arrivals
+    traffic = _traffic.get(loop)
+    if traffic is None:
+        traffic = _traffic[loop] = _Traffic(wheel_here())
+    return traffic
 
 
 class Shortcut:
     """The short way of one socket.
 
     Attributes:
+        stream: takes the messages.
         between_frames: whether picows holds no part of a frame. Set by who is told of
             its frames; the short way is closed as long as this is false.
 
@@ -92,13 +109,14 @@ class Shortcut:
     """
 
     __slots__ = (
-        *("_begin", "_end", "_file", "_size", "_stream", "_transport"),
-        "between_frames",
+        *("_begin", "_end", "_file", "_size", "_traffic", "_transport"),
+        *("between_frames", "stream"),
     )
 
     def __init__(self, transport: Transport, stream: MediaStream) -> None:
         self._transport = transport
-        self._stream = stream
+        self._traffic = _traffic_here()
+        self.stream = stream
         # The frame before, if it was a usual one: its size, what it began with, its
         # own head included, and what it ended with.
         self._size, self._begin, self._end = 0, b"", b""
@@ -115,29 +133,43 @@ class Shortcut:
         if self._file < 0:
             return
         self._transport.pause_reading()
-        _arrivals_here().add(self._file, self._read)
+        self._traffic.add(self._file, self._read)
 
     def leave(self) -> None:
         """Give reading back; call it before the socket is closed."""
         if self._file < 0:
             return
-        _arrivals_here().remove(self._file)
+        self.flush()
+        self._traffic.remove(self._file)
         self._file = -1
         if not self._transport.is_closing():
             self._transport.resume_reading()
 
-    def send(self, text: str) -> bool:
-        """Send a text of ASCII; tell whether it was, and nothing else is needed."""
-        if self._file < 0 or self._transport.get_write_buffer_size():
-            return False
-        message = _HEADS[len(text)] + text.encode()
+    @property
+    def is_free(self) -> bool:
+        """Whether anything can be sent on it."""
+        return self._file >= 0 and not self._transport.get_write_buffer_size()
+
+    def post(self, text: str) -> None:
+        """Send the stream's turn, ASCII, after all turns of this beat, and tell it."""
+        self._traffic.waiting.append((self, _HEADS[len(text)] + text.encode()))
+
+    def send(self, text: str) -> None:
+        """Send a text of ASCII now."""
+        self.write(_HEADS[len(text)] + text.encode())
+
+    def flush(self) -> None:
+        """Send what waits, before anything else is sent."""
+        self._traffic.flush()
+
+    def write(self, message: bytes) -> None:
+        """Write a whole frame."""
         try:
             sent = os.write(self._file, message)
         except OSError:
-            return False  # full, or broken: the long way finds out
+            sent = 0  # full, or broken: the transport finds out
         if sent < len(message):
             self._transport.write(message[sent:])
-        return True
 
     def _read(self, now: float) -> None:
         """Read all there is."""
@@ -159,7 +191,7 @@ class Shortcut:
                 if data.startswith(begin) and data.endswith(end):
                     audio = data[len(begin) : -len(end)]
                     whole = audio.isascii() and b'"' not in audio
-                    if whole and self._stream.hear_audio(audio, now):
+                    if whole and self.stream.hear_audio(audio, now):
                         return
             rest = self._take(data, now)
             if rest < size:
@@ -167,7 +199,7 @@ class Shortcut:
 
     def _take(self, data: bytes, now: float) -> int:
         """Take the usual messages at the begin; return where others begin."""
-        at, size, hear = 0, len(data), self._stream.hear
+        at, size, hear = 0, len(data), self.stream.hear
         while self.between_frames and size - at > 4 and data[at] == _WHOLE_TEXT:
             length, begin = data[at + 1], at + 2
             if length == _TWO_BYTES:
@@ -184,7 +216,7 @@ class Shortcut:
     def _learn(self, head: bytes, size: int) -> None:
         """Know the next frame that differs from this one by its audio only."""
         if size != self._size:
-            begin, end = self._stream.usual
+            begin, end = self.stream.usual
             self._size, self._begin, self._end = size, head + begin, end
 
     def _hand_on(self, rest: memoryview) -> None:

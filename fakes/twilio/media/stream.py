@@ -78,7 +78,7 @@ class MediaStream:
         *("_out", "_parameters", "_partial_frames", "_party", "_playout", "_positions"),
         *("_said", "_settings", "_ticks", "closed_politely", "congested", "end"),
         *("end_code", "events", "findings", "leg", "may_wait", "owed", "state"),
-        *("stream_sid",),
+        *("_turn_due", "stream_sid"),
     )
 
     def __init__(
@@ -121,6 +121,7 @@ class MediaStream:
         self._opened_at = 0.0
         self._ticks = 0
         self._due = self._following = 0.0  # moments of the next frames
+        self._turn_due = 0.0  # that of the last turn
         self._backlog = 0  # frames of the start-up burst still to be sent
         self._partial_frames = 0
         self._media_came = False
@@ -172,7 +173,7 @@ class MediaStream:
 
         The same as :meth:`on_timer` and :meth:`take`, which are for all other cases,
         at a third of the cost. Afterwards, without :attr:`may_wait` it is time to
-        :meth:`settle`.
+        :meth:`settle`; and :meth:`left` is to be called when the frame was sent.
 
         Returns:
             The message, empty when the frame is lost; None when it is for them.
@@ -193,8 +194,12 @@ class MediaStream:
         if step.lost:
             self._said.pass_time()
             return ""
-        self._late.append(now - due)
+        self._turn_due = due
         return self._said.next_media(step.audio)
+
+    def left(self, at: float) -> None:
+        """Note when the frame of the last :meth:`turn` was sent."""
+        self._late.append(at - self._turn_due)
 
     def on_timer(self, now: float) -> None:
         """Play and send every frame that is due; a late one never moves the next."""
@@ -235,13 +240,14 @@ class MediaStream:
         """Read what has arrived, and live through the frames that were foreseen."""
         later, self._later = self._later, []
         came, self._came = iter(self._came), []
-        take, note = self._playout.take, self._arrivals.add
-        tick, begun = self._playout.whole_tick, self._note_position
+        playout, begun = self._playout, self._note_position
+        take, tick, note = playout.take, playout.whole_tick, self._arrivals.add
         heard: list[Heard] = []
         base64 = audio = None
         for entry in later:
             if isinstance(entry, float):
-                playing = tick()
+                untold = playout.partial_frames > self._partial_frames
+                playing = None if untold else tick()
                 if playing is None:
                     playing = self._play(entry)
                 elif playing:

@@ -155,8 +155,11 @@ class SwiftLine(WSListener):
             if text is None:
                 self._look()
                 return
-            if text and (shortcut is None or not shortcut.send(text)):
+            if text and shortcut is not None and shortcut.is_free:
+                shortcut.post(text)
+            elif text:
                 self._send_long(text)
+                stream.left(monotonic())
             if not stream.may_wait:
                 stream.settle()
         except Exception as error:  # a bug here must be seen by who awaits this call
@@ -204,8 +207,12 @@ class SwiftLine(WSListener):
             self._close(out, transport)
             return
         shortcut = self._shortcut
-        if shortcut is None or not (is_media(out) and shortcut.send(out)):
-            self._send_long(out)
+        if shortcut is not None:
+            shortcut.flush()
+            if is_media(out) and shortcut.is_free:
+                shortcut.send(out)
+                return
+        self._send_long(out)
 
     def _send_long(self, text: str) -> None:
         """Send what cannot go the short way."""
