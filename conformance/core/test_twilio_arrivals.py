@@ -41,7 +41,25 @@ def test_every_byte_that_plays_has_its_moment(
             size = len(playout.tick().audio)
             expected = came[0] if size else None
             assert arrivals.at(arrivals.end - playout.queued - size) == expected
+            if size:
+                arrivals.begin(now, playout.queued + size)
+                assert arrivals.of_frame(now) == expected
+            else:
+                assert arrivals.of_frame(now) is None
             del came[:size]
+
+
+def test_what_has_played_is_forgotten_and_what_waits_is_not() -> None:
+    """A minute that is sent at once and plays in its time, and one in step."""
+    arrivals = Arrivals()
+    for number in range(400):
+        arrivals.add(160, number * 0.002)
+    for number in range(3_000):
+        arrivals.add(160, 1.0 + number * 0.02)
+        arrivals.begin(1.01 + number * 0.02, 401 * 160)
+        come = number * 0.002 if number < 400 else 1.0 + (number - 400) * 0.02
+        assert arrivals.of_frame(1.01 + number * 0.02) == come
+        assert len(arrivals._times) < 512
 
 
 def test_the_long_past_is_forgotten_and_not_guessed() -> None:

@@ -37,7 +37,7 @@ class Vitals:
     def health(self, calls: Iterable[PhoneCall], *, waiting: int) -> Health:
         """Return the figures of all calls, those that are still up included."""
         lateness = LatencyHistogram()
-        lateness.merge(self._lateness)
+        all_lateness = [self._lateness]
         frames, owed, up = self._frames, self._owed, 0
         for call in calls:
             up += 1
@@ -45,13 +45,14 @@ class Vitals:
             if streams is None:
                 continue
             stream = streams.running
-            lateness.merge(streams.lateness)
+            all_lateness.append(streams.lateness)
             frames += streams.frames_sent
             owed += streams.owed
             if stream is not None:
-                lateness.merge(stream.lateness)
+                all_lateness.append(stream.lateness)
                 frames += stream.frames_sent
                 owed += stream.owed
+        lateness.merge_all(all_lateness)
         return Health(
             lateness.to_counts(),
             frames,

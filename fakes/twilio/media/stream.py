@@ -7,8 +7,6 @@ shapes and limits: https://www.twilio.com/docs/voice/media-streams/websocket-mes
 
 from __future__ import annotations
 
-from array import array
-from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 
 from fakes.call_record import Finding, LineEvent
@@ -32,7 +30,6 @@ __all__ = [
 ]
 
 _BACKLOG_AT_ONCE = 50  # frames between two looks at whether the agent reads
-_POSITIONS = 16  # frames lived through at once, and one before them
 _MOST_EVENTS = 300
 _LONGEST_NAME = 60  # characters of a mark's
 LIVED_LATER = 8  # frames, at most, that are sent before they are lived through
@@ -74,8 +71,8 @@ class MediaStream:
 
     __slots__ = (
         *("_arrivals", "_backlog", "_came", "_due", "_following", "_foresee", "_heard"),
-        *("_late", "_lateness", "_later", "_media_came", "_moments", "_opened_at"),
-        *("_out", "_parameters", "_partial_frames", "_party", "_playout", "_positions"),
+        *("_late", "_lateness", "_later", "_media_came", "_opened_at"),
+        *("_out", "_parameters", "_partial_frames", "_party", "_playout"),
         *("_said", "_settings", "_ticks", "closed_politely", "congested", "end"),
         *("end_code", "events", "findings", "leg", "may_wait", "owed", "state"),
         *("_turn_due", "stream_sid"),
@@ -112,9 +109,6 @@ class MediaStream:
             remainder=settings.remainder,
         )
         self._arrivals = Arrivals()
-        # Of the last frames, some of which may still be lived through: where among all
-        # bytes that came since the last clear what plays in them begins.
-        self._moments, self._positions = array("d"), array("q")
         self._said = StreamMessages(leg, seed=seed, noise=settings.noise, number=number)
         self.stream_sid = self._said.stream_sid
         self._heard = AgentMessages(self.stream_sid, strict=settings.strict_schema)
@@ -240,8 +234,8 @@ class MediaStream:
         """Read what has arrived, and live through the frames that were foreseen."""
         later, self._later = self._later, []
         came, self._came = iter(self._came), []
-        playout, begun = self._playout, self._note_position
-        take, tick, note = playout.take, playout.whole_tick, self._arrivals.add
+        playout, arrivals = self._playout, self._arrivals
+        take, tick = playout.take, playout.whole_tick
         heard: list[Heard] = []
         base64 = audio = None
         for entry in later:
@@ -251,7 +245,7 @@ class MediaStream:
                 if playing is None:
                     playing = self._play(entry)
                 elif playing:
-                    begun(entry, FRAME_BYTES)
+                    arrivals.begin(entry, playout.queued + FRAME_BYTES)
                 heard.append((playing, entry))
                 continue
             arrived = next(came)
@@ -261,7 +255,7 @@ class MediaStream:
                 message = self._heard.begin + entry + self._heard.end
                 self._obey(message.decode(), arrived)
             elif take(audio):
-                note(FRAME_BYTES, arrived)
+                arrivals.add(FRAME_BYTES, arrived)
             else:
                 self._queue(audio, arrived)
         if heard:
@@ -324,10 +318,7 @@ class MediaStream:
         Args:
             at: moment of the frame.
         """
-        place = bisect_left(self._moments, at)
-        if place == len(self._moments) or self._moments[place] != at:
-            return None
-        return self._arrivals.at(self._positions[place])
+        return self._arrivals.of_frame(at)
 
     @property
     def has_output(self) -> bool:
@@ -401,7 +392,6 @@ class MediaStream:
             case wire.Clear():
                 self._happened("clear", "", now)
                 self._arrivals.clear()
-                del self._moments[:], self._positions[:]
                 self._echo(self._playout.clear(), now)
             case None:
                 pass
@@ -443,17 +433,8 @@ class MediaStream:
             self._echo(played.marks, now)
         audio = played.audio
         if audio:
-            self._note_position(now, len(audio))
+            self._arrivals.begin(now, playout.queued + len(audio))
         return audio
-
-    def _note_position(self, now: float, size: int) -> None:
-        """Note where among all bytes the frame begins that began to play."""
-        # Frames that are owed share a moment, which is then that of the first.
-        self._moments.append(now)
-        self._positions.append(self._arrivals.end - self._playout.queued - size)
-        if len(self._moments) > 2 * _POSITIONS:
-            del self._moments[:_POSITIONS], self._positions[:_POSITIONS]
-            self._arrivals.played = self._positions[0]
 
     def _send(self, step: Step, due: float, now: float) -> None:
         if step.lost:
