@@ -18,6 +18,7 @@ from fakes.twilio.caller.foreign import foreign_speech
 from fakes.twilio.caller.listening import Listening
 from fakes.twilio.caller.microphone import Microphone
 from fakes.twilio.caller.party import Foresight, Heard, Step
+from fakes.twilio.caller.saying import Saying
 from fakes.twilio.caller.script import (
     Around,
     AwaitGreeting,
@@ -34,7 +35,6 @@ from fakes.twilio.caller.script import (
 )
 from fakes.twilio.caller.sounds import sound, sound_of_keys
 from voiceutils.errors import SettingError
-from voiceutils.mulaw import is_voiced
 
 __all__ = ["DOING", "PATIENCE", "Caller"]
 
@@ -81,9 +81,9 @@ class Caller:
     """
 
     __slots__ = (
-        *("_ahead", "_drop_every", "_foresees", "_frames", "_frames_of"),
+        *("_drop_every", "_foresees", "_frames", "_frames_of"),
         *("_holding_time", "_in_turn", "_leaves_at", "_listening", "_microphone"),
-        *("_now", "_patience", "_said", "_silence_ends", "_silent_before", "_speech"),
+        *("_now", "_patience", "_saying", "_silence_ends", "_silent_before"),
         *("_speech_mode", "_spoken", "_surrounded", "_voice", "awaits_hang_up", "call"),
         *("cause", "completed", "doing", "frames_dropped", "waits_since"),
     )
@@ -117,7 +117,6 @@ class Caller:
         self._leaves_at: float | None = None
         self._in_turn = False  # speaking, or waiting for what is said to it
         self._spoken = 0  # frames of speech
-        self._said = 0  # of them in this turn, so far
         self._now = 0.0
         mode = speaking(speech)
         self._frames_of = mode.frames_of
@@ -131,8 +130,7 @@ class Caller:
         self._voice: VoiceName = "usual"
         self._frames = self._follow(conversation)
         # What is known of frames to come, whatever is heard until then.
-        self._speech: Iterator[Step] | None = None
-        self._ahead: list[Step] = []  # of the speech, told before its time
+        self._saying: Saying | None = None
         self._silence_ends: Callable[[], float] | None = None
         self._silent_before: float | None = None  # None: not computed yet
 
@@ -206,11 +204,8 @@ class Caller:
         """
         if not self._foresees:
             return None
-        if self._speech is not None:
-            step = next(self._speech, None)
-            if step is not None:
-                self._ahead.append(step)
-            return step
+        if self._saying is not None:
+            return self._saying.foresee()
         if self._silent_before is None:
             self._silent_before = self._foresee_silence()
         return _SILENT if now < self._silent_before else None
@@ -251,21 +246,20 @@ class Caller:
 
         As long as nothing new is heard, the script is where it was.
         """
-        listening, ahead = self._listening, self._ahead
-        speaking = self._speech is not None
+        listening, saying = self._listening, self._saying
         said: list[tuple[Step, float]] = []
         for audio, now in heard:
             if listening.hear_known(audio, now):
                 self._now = now
-                if speaking:
-                    said.append((ahead.pop(0), now))
+                if saying is not None:
+                    said.append((saying.foreseen(), now))
             else:
-                if said:
-                    self._note_said(said)
+                if saying is not None and said:
+                    saying.note(said)
                     said = []
                 self.frame(audio, now)
-        if said:
-            self._note_said(said)
+        if saying is not None and said:
+            saying.note(said)
         self._silent_before = None
 
     def _foresee_silence(self) -> float:
@@ -396,27 +390,12 @@ class Caller:
             yield from self._await_reply(turn, following)
 
     def _speak(self, turn: TurnRecord) -> _Frames:
-        speech = self._speech = self._steps_of(turn)
-        self._said = 0
-        while step := self._ahead.pop(0) if self._ahead else next(speech, None):
-            self._note_said(((step, self._now),))
+        steps = self._steps_of(turn)
+        saying = self._saying = Saying(turn, steps, self.frames_dropped)
+        while step := saying.take():
+            saying.note(((step, self._now),))
             yield step
-        self._speech = None
-
-    def _note_said(self, said: Sequence[tuple[Step, float]]) -> None:
-        """Note the steps of the speech that were taken, and when."""
-        turn = self.turns[-1]
-        for number, (step, _) in enumerate(said, self._said):
-            if step.lost:
-                self.frames_dropped.append((turn.turn, number))
-        self._said += len(said)
-        # Whether a frame is voiced takes longer to tell than all else about it; only
-        # the first and the last one count.
-        if turn.spoke_from is None:
-            turn.spoke_from = next((at for step, at in said if _sounds(step)), None)
-        if turn.spoke_from is not None:
-            last = next((at for step, at in reversed(said) if _sounds(step)), None)
-            turn.spoke_until = turn.spoke_until if last is None else last
+        self._saying = None
 
     def _steps_of(self, turn: TurnRecord) -> Iterator[Step]:
         speech = self._frames_of(
@@ -458,10 +437,6 @@ class Caller:
                 text = f"no reply in turn {turn.turn} within {self._patience:g} s"
                 raise _GaveUpError(text)
             yield self._silence(ends)
-
-
-def _sounds(step: Step) -> bool:
-    return not step.lost and step.audio is not None and is_voiced(step.audio)
 
 
 def _barges_in(step: ConversationStep | None) -> bool:
