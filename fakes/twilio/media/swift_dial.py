@@ -38,7 +38,7 @@ from fakes.twilio.web.signature import HEADER, sign
 
 __all__ = ["dial"]
 
-_READ_BUFFER = 512  # grows when needed; most messages are one frame of audio
+_READ_BUFFER = 2048  # the least that picows takes; it grows when needed
 
 
 async def dial(
