@@ -74,6 +74,7 @@ class Case(NamedTuple):
     because: str
     body: Callable[[Line], Awaitable[None]]
     needs: tuple[str, ...] = ()
+    calls: int = 1
 
     @property
     def chapter(self) -> int:
@@ -141,6 +142,7 @@ def case(
     source: str,
     mutants: tuple[str, ...] = (),
     needs: tuple[str, ...] = (),
+    calls: int = 1,
 ) -> Callable[[Callable[[Line], Awaitable[None]]], Callable[..., None]]:
     """Declare a numbered case; the decorated function becomes a pytest item.
 
@@ -150,6 +152,7 @@ def case(
         source: the public page that the requirement rests on.
         mutants: agents of ``conformance/mutants`` that this case must fail.
         needs: the ``FEATURES`` without which it cannot be put to an agent.
+        calls: how many it places at once; it takes as many of the exchange's lines.
 
     Raises:
         TypeError: when the declaration or the docstring is incomplete; at import, so
@@ -160,7 +163,7 @@ def case(
         declared = _declared(body, number, level, source, mutants)
         if unknown := set(needs) - set(FEATURES):
             raise TypeError(f"case {number} needs unknown features: {sorted(unknown)}")
-        declared = declared._replace(needs=needs)
+        declared = declared._replace(needs=needs, calls=calls)
         previous = _cases.setdefault(number, declared)
         if _place(previous.body) != _place(body):
             raise TypeError(

@@ -104,7 +104,7 @@ class Exchange:
         self._loop = asyncio.new_event_loop()
         self._at_once = 1 if "concurrent-calls" in self._without else LINES
         self._lines = asyncio.Semaphore(self._at_once)
-        self._alone = asyncio.Lock()
+        self._taking = asyncio.Lock()
         self._thread = threading.Thread(
             target=self._loop.run_forever, name="exchange", daemon=True
         )
@@ -174,7 +174,7 @@ class Exchange:
         known = await self._known(pair)
         verdict = Verdict(NeedsBooth(), 0.0, 0.0, surprises=False)
         if not known.disturbed and not self._is_down(pair):
-            async with self._lines:
+            async with self._taken(pair.case.calls):
                 verdict = await self._put_validly(pair, known)
         if isinstance(verdict.failure, NeedsBooth) and self._booths is not None:
             async with self._undisturbed(), self._booths.take() as booth:
@@ -210,14 +210,21 @@ class Exchange:
         if self._booths is None or not self._booths.shared:
             yield
             return
-        async with self._alone:  # two that each wait for all lines wait for each other
-            for _ in range(self._at_once):
+        async with self._taken(self._at_once):
+            yield
+
+    @asynccontextmanager
+    async def _taken(self, lines: int) -> AsyncIterator[None]:
+        """Take so many lines, or all of them if there are fewer."""
+        lines = min(lines, self._at_once)
+        async with self._taking:  # two that each have half of them wait for each other
+            for _ in range(lines):
                 await self._lines.acquire()
-            try:
-                yield
-            finally:
-                for _ in range(self._at_once):
-                    self._lines.release()
+        try:
+            yield
+        finally:
+            for _ in range(lines):
+                self._lines.release()
 
     async def _put_validly(
         self, pair: Pair, known: Acquaintance, booth: Booth | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib.metadata
 import json
 import os
@@ -62,6 +63,12 @@ def pytest_configure(config: pytest.Config) -> None:
     config.option.seed = asked.seed
     config.stash[_outcomes] = []
     config.stash[_visits] = VisitBook()
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Let the collector pass over what stays: looking at it holds up every call."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(

@@ -113,6 +113,7 @@ async def test_no_attempt_after_the_caller_left(line: Line) -> None:
     source="https://github.com/BasedHardware/omi/issues/4746",
     mutants=("retries_in_step",),
     needs=("concurrent-calls",),
+    calls=12,
 )
 async def test_retries_of_many_calls_are_spread(line: Line) -> None:
     """Calls that are refused in the same moment do not come back in the same moment.

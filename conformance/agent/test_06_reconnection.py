@@ -95,6 +95,7 @@ async def test_drops_are_forgiven_after_a_healthy_time(line: Line) -> None:
     source="https://github.com/BasedHardware/omi/issues/4746",
     mutants=("reconnects_in_step",),
     needs=("concurrent-calls",),
+    calls=10,
 )
 async def test_reconnections_of_many_calls_are_spread(line: Line) -> None:
     """Calls whose working links end in the same moment come back apart.

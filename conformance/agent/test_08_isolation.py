@@ -100,6 +100,7 @@ async def test_one_caller_does_not_silence_another(line: Line) -> None:
     source="https://github.com/livekit/agents/pull/3705",
     mutants=("shares_one_recogniser", "answers_the_last_caller"),
     needs=("concurrent-calls",),
+    calls=8,
 )
 async def test_many_callers_do_not_mix(line: Line) -> None:
     """Eight callers at once are eight conversations.
@@ -217,6 +218,7 @@ _APART = 0.5  # seconds that a machine with twenty calls may take longer, or les
     level=MUST,
     source="https://github.com/deepgram/deepgram-twilio-streaming-voice-agent/issues/3",
     mutants=("forgets_when_another_call_ends", "interrupts_every_caller"),
+    calls=21,
 )
 async def test_call_among_twenty_is_the_call_alone(line: Line) -> None:
     """A call among twenty others is the same call as alone.

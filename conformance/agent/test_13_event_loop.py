@@ -103,6 +103,7 @@ async def test_slow_model_of_one_call_does_not_hold_up_another(line: Line) -> No
         "concurrent-calls",
         "greeting",
     ),
+    calls=8,
 )
 async def test_callers_at_once_are_greeted_at_once(line: Line) -> None:
     """Callers who call in the same moment are greeted in the same moment.
