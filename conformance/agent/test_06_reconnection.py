@@ -100,7 +100,7 @@ async def test_drops_are_forgiven_after_a_healthy_time(line: Line) -> None:
 async def test_reconnections_of_many_calls_are_spread(line: Line) -> None:
     """Calls whose working links end in the same moment come back apart.
 
-    Do: ten calls; each link ends 2 s after its opening, with 1012 (restart).
+    Do: ten calls; each link ends 3 s after its opening, with 1012 (restart).
     Expect: the waits of the calls spread over at least 60 ms, without the shortest and
         the longest.
     Because: a service that restarts is met by all its clients at once.
@@ -108,8 +108,8 @@ async def test_reconnections_of_many_calls_are_spread(line: Line) -> None:
     lines = [line, *(line.beside() for _ in range(9))]
     try:
         for one in lines:
-            await one.fault("listen", Close(1012, after=2.0), Nothing())
-        await asyncio.gather(*(one.talk(Pause(3.5), HangUp()) for one in lines))
+            await one.fault("listen", Close(1012, after=3.0), Nothing())
+        await asyncio.gather(*(one.talk(Pause(4.5), HangUp()) for one in lines))
         seen = [await one.attempts("listen") for one in lines]
     finally:
         for one in lines[1:]:
