@@ -152,7 +152,7 @@ def case(
         source: the public page that the requirement rests on.
         mutants: agents of ``conformance/mutants`` that this case must fail.
         needs: the ``FEATURES`` without which it cannot be put to an agent.
-        calls: how many it places at once; it takes as many of the exchange's lines.
+        calls: how many it places at once; many take several of the exchange's lines.
 
     Raises:
         TypeError: when the declaration or the docstring is incomplete; at import, so

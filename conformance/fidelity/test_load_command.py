@@ -14,6 +14,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from threading import Thread
 from xml.etree import ElementTree as ET
@@ -43,6 +44,42 @@ def locust(*options: str, run_time: str = "16s") -> subprocess.CompletedProcess[
     )
 
 
+class LongRuns:
+    """The runs that mostly wait, two at a time while the other tests go on."""
+
+    def __init__(self, pool: ThreadPoolExecutor, folder: Path) -> None:
+        self.results, self.calls = folder / "results.json", folder / "calls.jsonl"
+        self.lost, self.curve = folder / "lost.json", folder / "curve.svg"
+
+        def begun(
+            *options: str, run_time: str = "16s"
+        ) -> Future[subprocess.CompletedProcess[str]]:
+            return pool.submit(locust, *options, run_time=run_time)
+
+        self.first = begun("--turns", "1", "--fault-share", "0.5")
+        self.missed = begun("--turns", "1", "--model-delay", "1", "--drop-every", "40")
+        self.crowded = begun(
+            *("-u", "1", "--calls-per-second", "2", "--arrivals", "constant"),
+            *("--conversations", "abandons", "--results", str(self.lost)),
+            run_time="12s",
+        )
+        self.workers = begun(
+            *("--processes", "2", "--turns", "1"),
+            *("--results", str(self.results), "--record-calls", str(self.calls)),
+        )
+        self.capacity = begun(
+            *("--find-capacity", "--max-calls", "3", "--step-time", "8"),
+            *("--turns", "1", "--curve", str(self.curve)),
+        )
+
+
+@pytest.fixture(scope="module")
+def long_runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LongRuns]:
+    """Begun by the first test that wants one of them."""
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        yield LongRuns(pool, tmp_path_factory.mktemp("runs"))
+
+
 def number_after(word: str, text: str) -> int:
     """The first number that follows ``word`` in the table."""
     found = re.search(rf"{word}\D*?(\d+)", text)
@@ -50,9 +87,9 @@ def number_after(word: str, text: str) -> int:
     return int(found[1])
 
 
-def test_the_first_run_needs_nothing() -> None:
+def test_the_first_run_needs_nothing(long_runs: LongRuns) -> None:
     """No option: fakes, agent and engine come up, calls complete, nothing is lost."""
-    run = locust("--turns", "1", "--fault-share", "0.5")
+    run = long_runs.first.result()
 
     assert run.returncode in (0, 3), run.stdout + run.stderr
     assert number_after("completed", run.stdout) >= 4
@@ -64,9 +101,9 @@ def test_the_first_run_needs_nothing() -> None:
     assert "Traceback" not in run.stdout + run.stderr
 
 
-def test_a_missed_budget_and_lost_audio_are_never_green() -> None:
+def test_a_missed_budget_and_lost_audio_are_never_green(long_runs: LongRuns) -> None:
     """A slow model misses the turn gap; frames not sent are found, with their call."""
-    run = locust("--turns", "1", "--model-delay", "1", "--drop-every", "40")
+    run = long_runs.missed.result()
 
     assert run.returncode in (1, 3), run.stdout + run.stderr
     assert re.search(r"p95 <= 1100 MISSED by \d+", run.stdout), run.stdout
@@ -183,18 +220,15 @@ def test_the_library_can_be_listed() -> None:
     assert listed == [written.name for written in library()]
 
 
-def test_calls_that_find_no_phone_are_counted_and_not_green(tmp_path: Path) -> None:
+def test_calls_that_find_no_phone_are_counted_and_not_green(
+    long_runs: LongRuns,
+) -> None:
     """Two calls a second and one phone: most are lost, loudly."""
-    results = tmp_path / "results.json"
-    run = locust(
-        *("-u", "1", "--calls-per-second", "2", "--arrivals", "constant"),
-        *("--conversations", "abandons", "--results", str(results)),
-        run_time="12s",
-    )
+    run = long_runs.crowded.result()
 
     assert run.returncode in (1, 3), run.stdout + run.stderr
     assert re.search(r"\d+ of 2\d calls found no free phone", run.stdout), run.stdout
-    told = json.loads(results.read_text())
+    told = json.loads(long_runs.lost.read_text())
     counts = told["counts"]
     assert counts["offered"] in range(22, 26)
     assert counts["blocked"] > counts["placed"] > 0
@@ -202,18 +236,14 @@ def test_calls_that_find_no_phone_are_counted_and_not_green(tmp_path: Path) -> N
 
 
 def test_workers_together_give_the_percentiles_of_the_raw_values(
-    tmp_path: Path,
+    long_runs: LongRuns,
 ) -> None:
     """A master and two workers; the records of all calls are the raw values."""
-    results, calls = tmp_path / "results.json", tmp_path / "calls.jsonl"
-    run = locust(
-        *("--processes", "2", "--turns", "1"),
-        *("--results", str(results), "--record-calls", str(calls)),
-    )
+    run = long_runs.workers.result()
 
     assert run.returncode in (0, 3), run.stdout + run.stderr
-    records = [decode_record(line) for line in calls.read_text().splitlines()]
-    told = json.loads(results.read_text())
+    records = [decode_record(line) for line in long_runs.calls.read_text().splitlines()]
+    told = json.loads(long_runs.results.read_text())
     assert told["counts"]["placed"] == len(records) >= 4
     assert len({record.call // 100_000 for record in records}) == 2  # both took part
     raw = {
@@ -231,18 +261,14 @@ def test_workers_together_give_the_percentiles_of_the_raw_values(
             assert merged == histogram.percentile(percent), name
 
 
-def test_the_capacity_is_found_in_one_command(tmp_path: Path) -> None:
+def test_the_capacity_is_found_in_one_command(long_runs: LongRuns) -> None:
     """One step is enough here: three calls are asked for, and the agent holds them."""
-    curve = tmp_path / "curve.svg"
-    run = locust(
-        *("--find-capacity", "--max-calls", "3", "--step-time", "8", "--turns", "1"),
-        *("--curve", str(curve)),
-    )
+    run = long_runs.capacity.result()
 
     assert run.returncode in (0, 3), run.stdout + run.stderr
     assert re.search(r"^ +3  (OK|INVALID)", run.stdout, re.MULTILINE), run.stdout
     assert re.search(r"the agent holds (all 3 calls|an unknown number)", run.stdout)
-    assert ET.parse(curve).getroot().tag.endswith("svg")
+    assert ET.parse(long_runs.curve).getroot().tag.endswith("svg")
     assert "Traceback" not in run.stdout + run.stderr
 
 
