@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from conformance._case import MUST, SHOULD, Level
+from fakes.fault_scripts import REFUSALS
 from fakes.faults import (
     CallTool,
     Close,
@@ -33,7 +34,6 @@ __all__ = ["BREAKS_OFF", "KINDS", "LATER", "Kind"]
 LATER = ("greeting", "listening", "thinking", "speaking", "interrupted", "hanging-up")
 """The phases in which a link is open."""
 
-_STATUSES = (400, 401, 402, 403, 404, 408, 429, 500, 502, 503, 504)
 _EVERY = 20  # attempts: more than anybody makes in one call
 _SOME = 4  # requests: more than anybody makes for one sentence
 _LISTENER = ("recogniser",)
@@ -110,7 +110,7 @@ KINDS = {
             _refused(status),
             "https://github.com/BasedHardware/omi/issues/6052",
         )
-        for status in _STATUSES
+        for status in REFUSALS
     },
     "asks-to-wait": Kind(
         "refuses once with 429 and Retry-After 1.5",

@@ -29,7 +29,10 @@ from fakes.faults import (
     Trickle,
 )
 
-__all__ = ["SCRIPTS", "Script", "script_problem"]
+__all__ = ["REFUSALS", "SCRIPTS", "Script", "script_problem"]
+
+REFUSALS = (400, 401, 402, 403, 404, 408, 429, 500, 502, 503, 504)
+"""Statuses with which providers refuse."""
 
 
 class Script(NamedTuple):
@@ -40,10 +43,7 @@ class Script(NamedTuple):
 
 
 SCRIPTS: dict[str, Script] = {
-    **{
-        f"refuse-{status}": Script((Refuse(status),))
-        for status in (400, 401, 402, 403, 404, 408, 429, 500, 502, 503, 504)
-    },
+    **{f"refuse-{status}": Script((Refuse(status),)) for status in REFUSALS},
     "refuse-429-retry-after": Script((Refuse(429, 2.0),)),
     "refuse-once": Script((Refuse(503), Nothing()), repeat=False),
     "refuse-twice": Script((Refuse(503), Refuse(503)), repeat=False),

@@ -20,8 +20,7 @@ from typing import Any
 
 import pytest
 
-from fakes.call_record import decode_record
-from voiceutils.budget import LatencyHistogram
+from conformance.fidelity._raw_values import check_merged
 
 pytestmark = pytest.mark.namespaces
 
@@ -145,21 +144,6 @@ def test_master_workers_and_fakes_on_machines_of_their_own(
 
     assert master.returncode in (0, 3), said
     assert "lost:" not in said
-    records = [decode_record(line) for line in calls.read_text().splitlines()]
-    told = json.loads(results.read_text())
-    assert told["counts"]["placed"] == len(records) >= 4
-    assert len({record.call // 100_000 for record in records}) == 2  # both took part
-    raw = {
-        "greeting": [r.greeting_after for r in records],
-        "turn_gap": [turn.gap for r in records for turn in r.turns],
-    }
-    for name, values in raw.items():
-        histogram = LatencyHistogram()
-        for value in values:
-            if value is not None:
-                histogram.record(value)
-        for percent in (50.0, 95.0, 99.0):
-            merged = told["latencies"][name][f"p{percent:g}"]
-            assert merged == histogram.percentile(percent), name
+    check_merged(results, calls)
     assert re.search(r"caller to agent: 0 of \d", said), said
     assert re.search(r"turn gap +mean \d+ ms of \d+ turns: buffering \d+", said), said

@@ -21,9 +21,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from fakes.call_record import decode_record
+from conformance.fidelity._raw_values import check_merged
 from fakes.twilio.caller.conversation_file import library
-from voiceutils.budget import LatencyHistogram
 
 ROOT = Path(__file__).parents[2]
 DEADLINE = 75
@@ -242,23 +241,7 @@ def test_workers_together_give_the_percentiles_of_the_raw_values(
     run = long_runs.workers.result()
 
     assert run.returncode in (0, 3), run.stdout + run.stderr
-    records = [decode_record(line) for line in long_runs.calls.read_text().splitlines()]
-    told = json.loads(long_runs.results.read_text())
-    assert told["counts"]["placed"] == len(records) >= 4
-    assert len({record.call // 100_000 for record in records}) == 2  # both took part
-    raw = {
-        "greeting": [r.greeting_after for r in records],
-        "answer": [r.answered_after for r in records],
-        "turn_gap": [turn.gap for r in records for turn in r.turns],
-    }
-    for name, values in raw.items():
-        histogram = LatencyHistogram()
-        for value in values:
-            if value is not None:
-                histogram.record(value)
-        for percent in (50.0, 95.0, 99.0):
-            merged = told["latencies"][name][f"p{percent:g}"]
-            assert merged == histogram.percentile(percent), name
+    check_merged(long_runs.results, long_runs.calls)
 
 
 def test_the_capacity_is_found_in_one_command(long_runs: LongRuns) -> None:

@@ -7,12 +7,14 @@ pytest (``--case 6``), or after ``--load`` to Locust.
 from __future__ import annotations
 
 import argparse
+import os
 import shlex
 import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 __all__ = ["AGENTS", "main"]
 
@@ -26,8 +28,8 @@ AGENTS = {
 _INSTALL = ("npm", "ci", "--prefix", str(_NODE), "--no-audit", "--no-fund")
 
 
-def main(words: Sequence[str] | None = None) -> int:
-    """Run pytest or Locust; return its exit code, or 2 when that cannot be."""
+def main(words: Sequence[str] | None = None) -> NoReturn:
+    """Become pytest or Locust, or end with 2 when that cannot be."""
     parser = argparse.ArgumentParser(
         prog="python -m conformance.plain_agents", description=__doc__
     )
@@ -37,14 +39,15 @@ def main(words: Sequence[str] | None = None) -> int:
     )
     options, further = parser.parse_known_args(words)
     if options.agent == "node" and (missing := _what_node_lacks()):
-        print(f"python -m conformance.plain_agents: {missing}", file=sys.stderr)
-        return 2
+        parser.exit(2, f"{parser.prog}: {missing}\n")
     agent = ["--stand-in", "--agent-command", shlex.join(AGENTS[options.agent])]
     tool = ["pytest", "conformance/agent"]
     if options.load:
         tool = ["locust", "-f", "loadtests", "--headless"]
     command = [sys.executable, "-m", *tool, *agent, *further]
-    return subprocess.run(command, cwd=_HERE.parents[1], check=False).returncode
+    os.chdir(_HERE.parents[1])
+    # In place of this process, so that Ctrl-C reaches the tool and nothing else.
+    os.execv(sys.executable, command)
 
 
 def _what_node_lacks() -> str:
@@ -59,4 +62,4 @@ def _what_node_lacks() -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -43,6 +43,7 @@ __all__ = [
     "Speaker",
     "address",
     "number_bits",
+    "packed",
     "read",
     "stamp",
     "stamp_all",
@@ -203,8 +204,7 @@ def _pack(code: FrameCode) -> int:
         )
     if code.frame >= code.frames:
         raise SettingError(f"frame {code.frame} of {code.frames}: count frames from 0")
-    value = 0
-    for name, number, limit in (
+    return packed(
         ("speaker", code.speaker, 1),
         ("call", code.call, CALL_LIMIT),
         ("turn", code.turn, TURN_LIMIT),
@@ -214,13 +214,25 @@ def _pack(code: FrameCode) -> int:
         ("segment", code.segment, 3),
         ("last", code.last, 1),
         ("word_frames", code.word_frames, WORD_FRAME_LIMIT),
-    ):
-        if not 0 <= number <= limit:
-            raise SettingError(f"{name} {number} does not fit: use 0 to {limit}")
-        value = value << limit.bit_length() | number
-    for letter in letters:
-        value = value << 7 | letter
-    return value
+        *(("letter", letter, 127) for letter in letters),
+    )
+
+
+def packed(*fields: tuple[str, int, int]) -> int:
+    """Return fields as one number, the first one in its highest bits.
+
+    Args:
+        fields: the name, the value and the largest value of each, a power of 2 less 1.
+
+    Raises:
+        SettingError: a value does not fit its field.
+    """
+    whole = 0
+    for name, value, limit in fields:
+        if not 0 <= value <= limit:
+            raise SettingError(f"{name} {value} does not fit: use 0 to {limit}")
+        whole = whole << limit.bit_length() | value
+    return whole
 
 
 def unpack(bits: bytes) -> FrameCode | None:

@@ -20,8 +20,8 @@ from fakes.speech.code import (
     WORD_LIMIT,
     FrameCode,
     Speaker,
+    packed,
 )
-from voiceutils.errors import SettingError
 
 __all__ = [
     "BLOCK_BITS",
@@ -88,8 +88,7 @@ def pack(code: BlockCode) -> int:
         SettingError: a value does not fit its field.
     """
     letters = code.letters.encode("ascii", "replace").ljust(BLOCK_LETTERS, b"\0")
-    value = 0
-    for name, number, limit in (
+    value = packed(
         ("speaker", code.speaker, 1),
         ("call", code.call, CALL_LIMIT),
         ("turn", code.turn, TURN_LIMIT),
@@ -101,10 +100,7 @@ def pack(code: BlockCode) -> int:
         ("last", code.last, 1),
         *(("letter", letter, 127) for letter in letters),
         ("pause", code.pause, PAUSE_LIMIT),
-    ):
-        if not 0 <= number <= limit:
-            raise SettingError(f"{name} {number} does not fit: use 0 to {limit}")
-        value = value << limit.bit_length() | number
+    )
     value <<= _ZEROS
     return value << 16 | crc_hqx(value.to_bytes(13, "big"), 0xFFFF)
 
