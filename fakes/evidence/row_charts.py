@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 from typing import NamedTuple
 
@@ -52,13 +52,7 @@ def stacked(lanes: Sequence[Lane], *, name: str, x_title: str) -> str:
     )
     height = TOP + len(lanes) * (thick + gap) + BOTTOM
     scale = (WIDTH - left - 120) / longest
-    floor = height - BOTTOM
-    parts = []
-    for tick in ticks(longest):
-        x = left + tick * scale
-        parts.append(line("grid", x, TOP, x, floor))
-        parts.append(text(x, floor + 16, f"{tick:g}", "middle"))
-    parts.append(text(left, height - 4, x_title, "start"))
+    parts = [*_axis(ticks(longest), left, scale, height, x_title)]
     for row, lane in enumerate(lanes):
         y = TOP + row * (thick + gap)
         parts.append(text(left - 8, y + 15, lane.label, "end"))
@@ -82,13 +76,8 @@ def tracks(found: Sequence[Track], *, name: str, x_title: str) -> str:
     ends += [span.end for track in found for span in track.spans]
     scale = (WIDTH - left - 120) / (max(ends, default=1.0) or 1.0)
     height = TOP + len(found) * (thick + gap) + BOTTOM
-    floor = height - BOTTOM
-    parts = []
-    for tick in ticks(max(ends, default=1.0), 8):
-        x = left + tick * scale
-        parts.append(line("grid", x, TOP, x, floor))
-        parts.append(text(x, floor + 16, f"{tick:g}", "middle"))
-    parts.append(text(left, height - 4, x_title, "start"))
+    shown = ticks(max(ends, default=1.0), 8)
+    parts = [*_axis(shown, left, scale, height, x_title)]
     for row, track in enumerate(found):
         y = TOP + row * (thick + gap)
         parts.append(text(left - 8, y + 11, track.label, "end"))
@@ -107,3 +96,15 @@ def tracks(found: Sequence[Track], *, name: str, x_title: str) -> str:
         last = max((mark.x for mark in track.marks), default=0.0)
         parts.append(text(left + last * scale + 12, y + 11, track.note, "start"))
     return svg(parts, height, name)
+
+
+def _axis(
+    shown: Iterable[float], left: int, scale: float, height: int, title: str
+) -> Iterator[str]:
+    """Yield grid lines with their numbers, and what they count."""
+    floor = height - BOTTOM
+    for tick in shown:
+        x = left + tick * scale
+        yield line("grid", x, TOP, x, floor)
+        yield text(x, floor + 16, f"{tick:g}", "middle")
+    yield text(left, height - 4, title, "start")
