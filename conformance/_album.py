@@ -9,18 +9,19 @@ from typing import NamedTuple
 import httpx
 import msgspec
 
+from conformance._asking import ask
+from conformance._control import control_client
 from fakes.call_record import CallRecord
 from fakes.evidence.call_evidence import CallEvidence, evidence_query
 from fakes.evidence.keeper import Keeper
 from fakes.evidence.own_figures import metrics_url, read_metrics
 from fakes.evidence.waterfall import waterfall
+from fakes.twilio.web.dial import Reach
 from voiceutils.errors import VoiceError
 
 __all__ = ["Album"]
 
 log = logging.getLogger("busyhour")
-
-_DEADLINE = 5.0
 
 
 class _Placed(NamedTuple):
@@ -35,14 +36,16 @@ class Album:
         keeper: of the run.
         control: address of the fakes' control interface.
         agent: address of the agent, which may tell of itself beside it.
+        reach: how it is reached there.
     """
 
     _numbers = itertools.count(1)
 
-    def __init__(self, keeper: Keeper, control: str, agent: str) -> None:
+    def __init__(self, keeper: Keeper, control: str, agent: str, reach: Reach) -> None:
         self._keeper = keeper
         self._control = control
         self._metrics = metrics_url(agent)
+        self._reach = reach
         self._placed: list[_Placed] = []
         self._recordings: dict[int, str] = {}  # of the last call with that number
 
@@ -63,7 +66,7 @@ class Album:
             label: what they were placed for.
             failed: whether the agent failed in it.
         """
-        async with httpx.AsyncClient(timeout=_DEADLINE, trust_env=False) as client:
+        async with control_client() as client:
             for record, recording in self._placed:
                 evidence = await self._evidence(client, record)
                 parts = waterfall(record, evidence) if evidence else []
@@ -75,7 +78,7 @@ class Album:
                     failed=failed,
                     recording=recording,
                 )
-            await self._own_figures(client)
+        await self._own_figures()
 
     async def _evidence(
         self, client: httpx.AsyncClient, record: CallRecord
@@ -90,12 +93,12 @@ class Album:
             log.debug("no evidence of call %d: %s", record.call, error)
             return None
 
-    async def _own_figures(self, client: httpx.AsyncClient) -> None:
+    async def _own_figures(self) -> None:
         ours = {record.call_sid for record, _ in self._placed}
         if not self._metrics or not ours:
             return
         try:
-            answer = await client.get(self._metrics)
+            answer = await ask("GET", self._metrics, self._reach)
             told = read_metrics(answer.raise_for_status().content)
         except (httpx.HTTPError, VoiceError):
             return  # an agent need not tell of itself

@@ -16,6 +16,8 @@ from typing import NamedTuple
 import httpx
 import msgspec
 
+from conformance._control import control_client
+from conformance._lines import Lines
 from conformance._own_agent import Launch
 from fakes.ledger import Attempt
 from fakes.processes import AgentProcess, WorldProcess, visits_at
@@ -23,12 +25,13 @@ from fakes.stand_in.visits import Visit, VisitBook
 
 __all__ = ["BOOTHS", "Booth", "Booths"]
 
-# Each takes two processes; a case in it takes about as much as any other call.
-BOOTHS = 2 * (os.cpu_count() or 1)
+# Each takes two processes; how many have calls at once, the lines decide.
+BOOTHS = 4 * (os.cpu_count() or 1)
 # Whatever the last case left open has so long to be closed.
 _QUIET_SECONDS = 1.5
 _POLL = 0.1
-_DEADLINE = 5.0
+# What a booth costs beside its call, in calls.
+_LINES = 2
 
 
 class Booth(NamedTuple):
@@ -75,7 +78,7 @@ class Booth(NamedTuple):
         """Forget the last case; return whether it has left nothing behind."""
         if self.process is not None and self.process.poll() is not None:
             return False
-        async with httpx.AsyncClient(base_url=self.control, timeout=_DEADLINE) as http:
+        async with control_client(self.control) as http:
             (await http.delete("/__fakes/faults")).raise_for_status()
             quiet = await _is_quiet(http)
             (await http.post("/__fakes/reset")).raise_for_status()
@@ -114,29 +117,34 @@ class Booths:
         self._free: list[Booth] = []
         self._all: list[Booth] = []
         self._places = asyncio.Semaphore(1 if shared else most)
+        # Agents that start at once would make each other, and every call, late.
+        self._opening = asyncio.Lock()
 
     @contextlib.asynccontextmanager
-    async def take(self) -> AsyncIterator[Booth]:
+    async def take(self, lines: Lines, count: int = 1) -> AsyncIterator[Booth]:
         """Lend a booth in which nothing goes on.
 
         An agent that a case has left with open sockets, or dead, is replaced by a new
         process, where it is ours.
+
+        Args:
+            lines: from which those of the booth are taken; all of them if it is shared.
+            count: how many the case needs.
         """
-        async with self._places:
-            booth = self._free.pop() if self._free else await self._opened()
+        count = lines.most if self.shared else max(count, _LINES)
+        async with self._places, lines.take(count):
+            booth = self._free.pop() if self._free else await self._open(self._build)
             try:
                 if not await booth.clear():
-                    booth = await asyncio.to_thread(self._open, booth.renewed)
+                    booth = await self._open(booth.renewed)
                 yield booth
             finally:
                 self._free.append(booth)
                 self.visits.add(await asyncio.to_thread(booth.visits))
 
-    async def _opened(self) -> Booth:
-        return await asyncio.to_thread(self._open, self._build)
-
-    def _open(self, build: Callable[[], Booth]) -> Booth:
-        booth = build()
+    async def _open(self, build: Callable[[], Booth]) -> Booth:
+        async with self._opening:
+            booth = await asyncio.to_thread(build)
         self._all.append(booth)
         return booth
 

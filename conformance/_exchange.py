@@ -1,7 +1,8 @@
 """Runs cases on one event loop in a thread of its own, several calls at a time.
 
 A call lasts as long as a call lasts, so the cases that pytest selected are all dialled
-at the start, at most ``LINES`` at once, and every pytest item waits for its own.
+at the start, at most ``LINES`` at once, and every pytest item waits for its own. A case
+that came out late is put again, while less goes on.
 """
 
 from __future__ import annotations
@@ -9,9 +10,8 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from concurrent.futures import Future
-from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 from conformance._acquaintance import USUAL, Acquaintance
@@ -22,9 +22,10 @@ from conformance._company import Company
 from conformance._first_calls import meet
 from conformance._limits import Limits
 from conformance._line import Line, Numbering, Unsupported
+from conformance._lines import Lines
 from conformance._own_agent import Launch
 from conformance._records import NeedsBooth
-from conformance._verdict import CLEAN, RUNS, Judge, Pair, Verdict
+from conformance._verdict import CLEAN, LATE, RUNS, Judge, Pair, Verdict
 from fakes.evidence.keeper import Keeper
 from fakes.speech import SpeechMode, speaking
 from fakes.twilio.caller import sounds
@@ -105,9 +106,7 @@ class Exchange:
         self._reach = reach or Reach()
         self._futures: dict[tuple[str, str], Future[Verdict]] = {}
         self._loop = asyncio.new_event_loop()
-        self._at_once = 1 if "concurrent-calls" in self._without else LINES
-        self._lines = asyncio.Semaphore(self._at_once)
-        self._taking = asyncio.Lock()
+        self._lines = Lines(1 if "concurrent-calls" in self._without else LINES)
         self._thread = threading.Thread(
             target=self._loop.run_forever, name="exchange", daemon=True
         )
@@ -175,13 +174,22 @@ class Exchange:
             declared = Unsupported(f"declared with --without {','.join(lacking)}")
             return Verdict(declared, 0.0, 0.0, surprises=False)
         known = await self._known(pair)
-        verdict = Verdict(NeedsBooth(), 0.0, 0.0, surprises=False)
-        if not known.disturbed and not self._is_down(pair):
-            async with self._taken(-(-pair.case.calls // CALLS_A_LINE)):
-                verdict = await self._put_validly(pair, known)
-        if isinstance(verdict.failure, NeedsBooth) and self._booths is not None:
-            async with self._undisturbed(), self._booths.take() as booth:
-                verdict = await self._put_validly(pair, known, booth)
+        lines = -(-pair.case.calls // CALLS_A_LINE)
+        alone = known.disturbed
+        for _ in range(RUNS):
+            verdict = Verdict(NeedsBooth(), 0.0, 0.0, surprises=False)
+            if not alone and not self._is_down(pair):
+                async with self._lines.take(lines):
+                    verdict = await self._put(pair, known)
+            if isinstance(verdict.failure, NeedsBooth) and self._booths is not None:
+                alone = True
+                async with self._booths.take(self._lines, lines) as booth:
+                    verdict = await self._put(pair, known, booth)
+            if verdict.lateness <= LATE:
+                await self._lines.on_time()
+            if verdict.is_valid:
+                break
+            self._lines.late(time.monotonic() - verdict.seconds)
         self.verdicts[pair.case.number, pair.agent] = verdict
         return verdict
 
@@ -202,46 +210,13 @@ class Exchange:
 
     async def _meet(self) -> Acquaintance:
         agent, control = self._agents[CLEAN], self._control
-        together = min(self._at_once, sum(name == CLEAN for _, name in self._futures))
+        calls = sum(name == CLEAN for _, name in self._futures)
         async with Line("", agent, control, self._numbering, reach=self._reach) as line:
-            self.acquaintance = await meet(line, together)
+            self.acquaintance = await meet(line, self._lines, calls)
         return self.acquaintance
 
-    @asynccontextmanager
-    async def _undisturbed(self) -> AsyncIterator[None]:
-        """Wait until no other case calls, if the booth is where all of them do."""
-        if self._booths is None or not self._booths.shared:
-            yield
-            return
-        async with self._taken(self._at_once):
-            yield
-
-    @asynccontextmanager
-    async def _taken(self, lines: int) -> AsyncIterator[None]:
-        """Take so many lines, or all of them if there are fewer."""
-        lines = min(lines, self._at_once)
-        async with self._taking:  # two that each have half of them wait for each other
-            for _ in range(lines):
-                await self._lines.acquire()
-        try:
-            yield
-        finally:
-            for _ in range(lines):
-                self._lines.release()
-
-    async def _put_validly(
-        self, pair: Pair, known: Acquaintance, booth: Booth | None = None
-    ) -> Verdict:
-        """Put a case to an agent, again while the machine is too busy."""
-        verdict = await self._put(pair, known, booth)
-        for _ in range(RUNS - 1):
-            if verdict.is_valid:
-                break
-            verdict = await self._put(pair, known, booth)
-        return verdict
-
     async def _put(
-        self, pair: Pair, known: Acquaintance, booth: Booth | None
+        self, pair: Pair, known: Acquaintance, booth: Booth | None = None
     ) -> Verdict:
         """Put a case to an agent, once."""
         case = pair.case
@@ -297,7 +272,7 @@ class Exchange:
             numbering,
             reach=reach,
             launch=launch,
-            album=Album(kept, control, agent) if kept else None,
+            album=Album(kept, control, agent, reach) if kept else None,
             speech=self._speech,
         )
         line.limits = self._limits

@@ -3,38 +3,53 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 from conformance._acquaintance import Acquaintance, acquaintance_of
 from conformance._line import Line
+from conformance._lines import Lines
+from conformance._verdict import LATE
 from fakes.call_record import CallRecord
 from fakes.twilio.caller.script import HangUp, Pause, Say
+from voiceutils.budget import LatencyHistogram
 
 __all__ = ["meet"]
 
 _DEADLINE = 20.0
 
 
-async def meet(line: Line, together: int) -> Acquaintance:
+async def meet(line: Line, lines: Lines, calls: int) -> Acquaintance:
     """Return what a call alone tells, and then several at once.
 
-    An agent that fails alone is not tried further: nobody else makes it worse.
+    An agent that fails alone is not tried further: nobody else makes it worse. Where
+    the phones themselves were late, fewer of them try again.
 
     Args:
         line: to the agent; nobody else may be calling.
-        together: how many calls there will be at once.
+        lines: how many calls there can be at once.
+        calls: how many there will be in all.
     """
     since = line.now()
     alone = await _ask(line)
     known = acquaintance_of(await line.everything(since), line.call_sid)
-    if together < 2 or not _is_sound(alone):
+    if not _is_sound(alone):
         return known
-    others = [line.beside() for _ in range(together)]
+    while (together := min(lines.limit, calls)) > 1:
+        began = time.monotonic()
+        records = await _ask_together(line, together)
+        if _are_on_time(records):
+            return known._replace(disturbed=not all(map(_is_sound, records)))
+        lines.late(began)
+    return known
+
+
+async def _ask_together(line: Line, count: int) -> list[CallRecord]:
+    others = [line.beside() for _ in range(count)]
     try:
-        records = await asyncio.gather(*map(_ask, others))
+        return await asyncio.gather(*map(_ask, others))
     finally:
         for other in others:
             await other.__aexit__()
-    return known._replace(disturbed=not all(map(_is_sound, records)))
 
 
 async def _ask(line: Line) -> CallRecord:
@@ -42,6 +57,13 @@ async def _ask(line: Line) -> CallRecord:
     return await line.talk(
         Pause(2.5), Say("What time is it?"), HangUp(), deadline=_DEADLINE
     )
+
+
+def _are_on_time(records: list[CallRecord]) -> bool:
+    lateness = LatencyHistogram()
+    for record in records:
+        lateness.merge(LatencyHistogram.from_counts(record.lateness))
+    return (lateness.percentile(99) or 0.0) <= LATE
 
 
 def _is_sound(record: CallRecord) -> bool:

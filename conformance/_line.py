@@ -78,6 +78,7 @@ class Line(Records):
         record: the call's record once :meth:`talk` has returned.
         greets: whether the agent speaks first; if it does not, no greeting is awaited.
         limits: what the agent is held to.
+        reach: detours and authority, for an agent under its public name.
         lateness: of every frame sent so far, on this line and those beside it.
         figures: what the case has measured, whatever its verdict.
 
@@ -87,7 +88,7 @@ class Line(Records):
         control: address of the fakes' control interface.
         numbering: where the caller's number comes from.
         lateness: shared with the line that this one is beside.
-        reach: detours and authority, for an agent under its public name.
+        reach: see above.
         launch: starts another process of the same agent; None when it was started
             by somebody else.
         album: takes every call that is placed, for the evidence of the run.
@@ -111,7 +112,7 @@ class Line(Records):
         self.figures: list[Figure] = []
         self.greets = True
         self.limits = Limits()
-        self._reach = reach or Reach()
+        self.reach = reach or Reach()
         super().__init__(control, numbering.take(), f"CA{uuid.uuid4().hex}")
         self.agent = agent
         self.record: CallRecord | None = None
@@ -138,7 +139,7 @@ class Line(Records):
             self._control,
             self._numbering,
             self.lateness,
-            self._reach,
+            self.reach,
             self._launch,
             self.album,
             self._speech,
@@ -177,8 +178,8 @@ class Line(Records):
                 deadline=deadline,
                 patience=self.limits.silence,
                 settings=settings,
-                connect=self._reach.via,
-                authority=self._reach.authority,
+                connect=self.reach.via,
+                authority=self.reach.authority,
                 record_to=album.recording(self.call) if album else "",
                 speech=self._speech,
             )
@@ -211,14 +212,14 @@ class Line(Records):
         if self._launch is None:
             raise Unsupported("a process of its own needs --agent-command")
         process = self._launch(env)
-        agent, reach = self.agent, self._reach
+        agent, reach = self.agent, self.reach
         async with _STARTS:
             self.agent = await asyncio.to_thread(process.start)
-        self._reach = reach._replace(via={**reach.via, **process.detours})
+        self.reach = reach._replace(via={**reach.via, **process.detours})
         try:
             yield process
         finally:
-            self.agent, self._reach = agent, reach
+            self.agent, self.reach = agent, reach
             await asyncio.to_thread(process.stop)
 
     @asynccontextmanager
@@ -235,8 +236,8 @@ class Line(Records):
         async with meddled(media, meddler, linger) as tap:
             yield tap
 
-    async def twiml(self) -> StreamOrder:
-        """Return what the voice webhook orders.
+    async def twiml(self, auth_token: str = "") -> StreamOrder:
+        """Return what the voice webhook orders; a token signs the request.
 
         Raises:
             Unsupported: the agent was named by its media socket.
@@ -244,9 +245,9 @@ class Line(Records):
         if self.agent.startswith("ws"):
             raise Unsupported("needs the address of the voice webhook")
         leg = CallLeg.of(self.call, self.call_sid)
-        request = voice_webhook(self.agent, leg, auth_token="")
+        request = voice_webhook(self.agent, leg, auth_token=auth_token)
         try:
-            return await fetch_twiml(request, self._reach.via, self._reach.authority)
+            return await fetch_twiml(request, self.reach.via, self.reach.authority)
         except CallFailed as failure:
             raise CaseFailed(
                 self._case, "an order for a stream", str(failure)
@@ -258,8 +259,8 @@ class Line(Records):
             return self.agent
         url = urlsplit((await self.twiml()).url)
         host = url.hostname or ""
-        if host in self._reach.via and not self._reach.authority:
-            place = self._reach.via[host]  # a plain port
+        if host in self.reach.via and not self.reach.authority:
+            place = self.reach.via[host]  # a plain port
             return urlunsplit(url._replace(scheme="ws", netloc=place))
         if url.scheme != "ws":
             raise Unsupported(f"tapping {url.geturl()} needs an address with ws://")

@@ -14,6 +14,7 @@ import msgspec
 from conformance._acquaintance import USUAL, Acquaintance
 from conformance._case import Unsupported
 from conformance._company import Company
+from conformance._control import control_client
 from conformance._providers import provider_of
 from fakes.client_findings import ClientFinding
 from fakes.evidence.call_evidence import CallEvidence
@@ -24,7 +25,6 @@ from voiceutils.errors import DeadlineExceeded
 
 __all__ = ["NeedsBooth", "Records", "Unsupported"]
 
-CONTROL_DEADLINE = 5.0
 _POLL = 0.05
 
 
@@ -59,7 +59,7 @@ class Records:
         self.company: Company | None = None
         # The place of the first fault that is one, by surface.
         self._faulty: dict[str, int] = {}
-        self._http = httpx.AsyncClient(base_url=control, timeout=CONTROL_DEADLINE)
+        self._http = control_client(control)
 
     async def fault(self, surface: str, *faults: Fault) -> None:
         """Let the n-th attempt of this call on a surface meet the n-th fault.

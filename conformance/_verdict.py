@@ -17,9 +17,9 @@ __all__ = ["CLEAN", "LATE", "RUNS", "Judge", "Pair", "Verdict"]
 
 # A phone that is a frame late sees the agent's moments wrong, and an agent on the same
 # busy machine is not itself either. What surprises on such a machine says nothing of
-# the agent, so it is looked at again.
+# the agent, so it is looked at again, each time beside half as many other calls.
 LATE = 0.020
-RUNS = 3
+RUNS = 5
 CLEAN = "clean"
 
 

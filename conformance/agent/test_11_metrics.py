@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 
+from conformance._asking import ask
 from conformance._case import MUST, SHOULD, case
 from conformance._line import Line, Unsupported
 from fakes.evidence.own_figures import metrics_url
@@ -27,12 +28,10 @@ async def _metrics(line: Line) -> dict[str, Any]:
     url = metrics_url(line.agent)
     if not url:
         raise Unsupported("needs the address of the voice webhook")
-    async with httpx.AsyncClient(trust_env=False, timeout=5.0) as client:
-        try:
-            answer = await client.get(url)
-            told = answer.raise_for_status().json()
-        except (httpx.HTTPError, ValueError) as error:
-            raise Unsupported(f"needs GET {url} ({error})") from None
+    try:
+        told = (await ask("GET", url, line.reach)).raise_for_status().json()
+    except (httpx.HTTPError, ValueError) as error:
+        raise Unsupported(f"needs GET {url} ({error})") from None
     if not isinstance(told, dict) or not isinstance(told.get("calls"), list):
         raise Unsupported(f"needs GET {url} in the form of the README")
     return told

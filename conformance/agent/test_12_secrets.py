@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import json
 import uuid
+from contextlib import suppress
 
 import httpx
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import InvalidHandshake
+from websockets.asyncio.client import ClientConnection
+from websockets.exceptions import ConnectionClosed
 
+from conformance._asking import ask
 from conformance._case import MUST, SHOULD, case
 from conformance._line import Line, Unsupported
 from fakes.faults import Nothing, Refuse
 from fakes.twilio.caller.script import AwaitGreeting, HangUp, Pause, Say
+from fakes.twilio.web.dial import HANDSHAKE_REFUSED, CallFailed, dial_media
 from fakes.twilio.web.signature import HEADER, sign
 from fakes.twilio.web.webhook import CallLeg, WebhookRequest, voice_webhook
 
@@ -25,15 +28,15 @@ _CANARIES = {
 }
 
 
-async def _posted(request: WebhookRequest, **headers: str) -> int:
+async def _posted(line: Line, request: WebhookRequest, **headers: str) -> int:
     """Post a webhook and return the status of the answer."""
-    async with httpx.AsyncClient(trust_env=False, timeout=5.0) as client:
-        answer = await client.request(
-            request.method,
-            request.url,
-            data=dict(request.form),
-            headers={**dict(request.headers), **headers},
-        )
+    answer = await ask(
+        request.method,
+        request.url,
+        line.reach,
+        form=dict(request.form),
+        headers={**dict(request.headers), **headers},
+    )
     return answer.status_code
 
 
@@ -64,10 +67,10 @@ async def test_webhook_without_signature_is_refused(line: Line) -> None:
         other = voice_webhook(line.agent, leg, auth_token="f" * 32)
         changed = good._replace(form=(*good.form[:-1], ("CallerName", "somebody")))
         statuses = [
-            await _posted(good),
-            await _posted(good, **{HEADER: ""}),
-            await _posted(other),
-            await _posted(changed),
+            await _posted(line, good),
+            await _posted(line, good, **{HEADER: ""}),
+            await _posted(line, other),
+            await _posted(line, changed),
         ]
     line.expect(statuses[0] == 200, "200 for Twilio's own", f"{statuses[0]}")
     line.expect(
@@ -88,20 +91,25 @@ async def test_media_socket_is_not_open_to_all(line: Line) -> None:
     """The media socket of an agent is not open to everybody.
 
     Do: to an agent of its own with TWILIO_AUTH_TOKEN, open the media socket without a
-        signature and say what Twilio says at the start of a call.
+        signature, then with one of another token, and say each time what Twilio says at
+        the start of a call.
     Expect: no connection to a provider for this call.
     Because: whoever finds the address talks to the model at the owner's expense.
     """
     async with line.own_agent(TWILIO_AUTH_TOKEN=_TOKEN):
-        media = line.agent
-        if not media.startswith("ws"):
-            media = media.replace("http", "ws", 1).rpartition("/")[0] + "/media"
-        try:
-            async with connect(media, compression=None) as socket:
-                await _say_start(socket, line.call_sid)
-                await asyncio.sleep(1.5)
-        except (InvalidHandshake, OSError):
-            return
+        by_socket = line.agent.startswith("ws")
+        media = line.agent if by_socket else (await line.twiml(_TOKEN)).url
+        for signed in (False, True):
+            try:
+                socket = await dial_media(media, line.reach, signed=signed)
+            except CallFailed as failure:
+                refused = failure.code == HANDSHAKE_REFUSED
+                line.expect(refused, "the handshake is refused", str(failure))
+                continue
+            async with socket:
+                with suppress(ConnectionClosed):
+                    await _say_start(socket, line.call_sid)
+                    await asyncio.sleep(1.5)
         found = await line.attempts()
     line.expect(not found, "no provider is asked", f"{len(found)} connections")
 
@@ -145,6 +153,7 @@ async def test_signature_holds_behind_a_proxy(line: Line) -> None:
         request = voice_webhook(line.agent, leg, auth_token=_TOKEN)
         signed = sign(_TOKEN, public, request.form)
         status = await _posted(
+            line,
             request,
             **{
                 HEADER: signed,
@@ -203,9 +212,7 @@ async def test_socket_without_start_is_closed(line: Line) -> None:
     media = line.agent
     if not media.startswith("ws"):
         media = (await line.twiml()).url
-    if not media.startswith("ws://"):
-        raise Unsupported(f"needs a plain media socket, not {media}")
-    async with connect(media, compression=None) as socket:
+    async with await dial_media(media, line.reach) as socket:
         try:
             async with asyncio.timeout(12.0):
                 await socket.wait_closed()

@@ -14,11 +14,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import psutil
+import pytest
 
 from fakes.call_record import ENDED_BY_TESTER, CallRecord, decode_record
 
@@ -84,7 +86,7 @@ def counts_of(results: Path) -> dict[str, Any]:
     return told
 
 
-def test_a_starved_generator_says_that_its_figures_mean_nothing() -> None:
+def a_starved_generator_says_that_its_figures_mean_nothing(folder: Path) -> None:
     """Stopped for 100 ms of each half second: INVALID, and its own exit code."""
     with locust("-t", "8s", "--fault-share", "0") as run:
         said = said_until(run, "All users spawned")
@@ -101,9 +103,9 @@ def test_a_starved_generator_says_that_its_figures_mean_nothing() -> None:
     assert re.search(r"lateness p50 \S+ p99 (\d{2,}|[5-9])\.", said), said
 
 
-def test_a_killed_engine_ends_the_run_and_keeps_what_was_over(tmp_path: Path) -> None:
+def a_killed_engine_ends_the_run_and_keeps_what_was_over(folder: Path) -> None:
     """Its open calls have failed, with the reason; finished calls are counted."""
-    calls, results = tmp_path / "calls.jsonl", tmp_path / "results.json"
+    calls, results = folder / "calls.jsonl", folder / "results.json"
     with locust(
         *("-t", "60s", "--record-calls", str(calls), "--results", str(results))
     ) as run:
@@ -123,11 +125,11 @@ def test_a_killed_engine_ends_the_run_and_keeps_what_was_over(tmp_path: Path) ->
     assert "media engine died (exit -9)" in lost
 
 
-def test_a_worker_lost_in_mid_run_is_told_and_what_it_finished_is_kept(
-    tmp_path: Path,
+def a_worker_lost_in_mid_run_is_told_and_what_it_finished_is_kept(
+    folder: Path,
 ) -> None:
     """Killed while it has calls up: the master says what is missing, since when."""
-    calls, results = tmp_path / "calls.jsonl", tmp_path / "results.json"
+    calls, results = folder / "calls.jsonl", folder / "results.json"
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = str(probe.getsockname()[1])
     with locust(
@@ -167,3 +169,28 @@ def test_a_worker_lost_in_mid_run_is_told_and_what_it_finished_is_kept(
     assert counts["placed"] >= finished
     assert len(records) - counts["placed"] <= 1  # over in the worker's last 0.2 s
     assert counts["completed"] >= len(in_full) - 1
+
+
+LOSSES = (
+    a_worker_lost_in_mid_run_is_told_and_what_it_finished_is_kept,
+    a_killed_engine_ends_the_run_and_keeps_what_was_over,
+    a_starved_generator_says_that_its_figures_mean_nothing,
+)
+
+
+@pytest.fixture(scope="module")
+def lossy_runs(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[list[Future[None]]]:
+    """All of them at once, since each mostly waits."""
+    with ThreadPoolExecutor(len(LOSSES)) as pool:
+        folders = (tmp_path_factory.mktemp("run") for _ in LOSSES)
+        yield list(map(pool.submit, LOSSES, folders))
+
+
+@pytest.mark.parametrize(
+    "number", range(len(LOSSES)), ids=[loss.__name__ for loss in LOSSES]
+)
+def test_what_a_run_loses_is_told(number: int, lossy_runs: list[Future[None]]) -> None:
+    """As the names have it."""
+    lossy_runs[number].result()

@@ -7,17 +7,16 @@ is 1 when a case ends otherwise than what is kept says.
 from __future__ import annotations
 
 import argparse
-import subprocess
 import sys
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Container, Sequence
 from pathlib import Path
 
 from conformance._index import all_cases, topic_of
+from conformance._suite_run import run_suite
 from conformance.matrix.page import render_matrix
-from conformance.matrix.reports import Report, read_report
+from conformance.matrix.reports import Report
 from conformance.samples._sample_report import (
     KEPT,
     README,
@@ -95,21 +94,13 @@ def _items(numbers: Container[str]) -> list[str]:
 
 
 def _run(name: str, selected: Sequence[str]) -> Report:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "report.json"
-        words = ["--seed=1", f"--report={path}", *selected]
-        words += [] if any("::" in word for word in words) else ["conformance/agent"]
-        if name != _REFERENCE:
-            module = [sys.executable, "-m", f"conformance.samples.{name}"]
-            command = " ".join([*module, *SAMPLES[name]])
-            words.append(f"--agent-command={command}")
-        subprocess.run(
-            [sys.executable, "-m", "pytest", *words],
-            cwd=Path(__file__).parents[2],
-            stdout=subprocess.DEVNULL,
-            check=False,  # agents that fail are what it is for
-        )
-        report = read_report(path)
+    words = ["--seed=1", *selected]
+    words += [] if any("::" in word for word in words) else ["conformance/agent"]
+    if name != _REFERENCE:
+        module = [sys.executable, "-m", f"conformance.samples.{name}"]
+        command = " ".join([*module, *SAMPLES[name]])
+        words.append(f"--agent-command={command}")
+    report = run_suite(words)
     report.agent = name
     return report
 

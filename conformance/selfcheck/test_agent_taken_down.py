@@ -15,6 +15,7 @@ from conformance._case import CaseFailed
 from conformance._exchange import Exchange
 from conformance._index import all_cases
 from conformance._line import Line, Numbering
+from conformance._lines import Lines
 from conformance._verdict import CLEAN, Judge, Pair
 
 NOBODY = "http://127.0.0.1:1"
@@ -25,7 +26,7 @@ class _OneBooth:
     taken = 0
 
     @asynccontextmanager
-    async def take(self) -> AsyncIterator[Booth]:
+    async def take(self, lines: Lines, count: int) -> AsyncIterator[Booth]:
         self.taken += 1
         yield Booth(NOBODY, NOBODY)
 

@@ -14,6 +14,7 @@ from conformance._acquaintance import Acquaintance, acquaintance_of
 from conformance._booths import Booth, Booths
 from conformance._case import Unsupported
 from conformance._company import Company
+from conformance._lines import Lines
 from conformance._records import NeedsBooth, Records
 from fakes.faults import LateFinal, Nothing, Recite, Refuse
 from fakes.ledger import Attempt
@@ -165,9 +166,9 @@ async def test_a_booth_is_lent_to_one_case_at_a_time() -> None:
         control.delete("/__fakes/faults").respond(json={})
         control.get("/__fakes/ledger").respond(json={"attempts": []})
         reset = control.post("/__fakes/reset").respond(json={})
-        async with booths.take() as first:
+        async with booths.take(Lines(1)) as first:
             pass
-        async with booths.take() as second:
+        async with booths.take(Lines(1)) as second:
             assert second is first
         assert reset.call_count == 2
     booths.close()

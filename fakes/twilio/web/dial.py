@@ -33,6 +33,7 @@ from fakes.twilio.web.trust import trusting
 from fakes.twilio.web.webhook import WebhookRequest
 
 __all__ = [
+    "HANDSHAKE_REFUSED",
     "CallFailed",
     "MediaTarget",
     "Reach",
@@ -44,6 +45,8 @@ __all__ = [
 ]
 
 HANDSHAKE_SECONDS = 10.0
+HANDSHAKE_REFUSED = "31920"
+"""Twilio's error number of an upgrade that was answered with anything but 101."""
 CLOSE_SECONDS = 2.0
 MAX_MESSAGE = 16 * 1024 * 1024
 USER_AGENT = "Twilio.TmeWs/1.0"
@@ -123,6 +126,7 @@ async def dial_media(
     *,
     handshake_timeout: float = HANDSHAKE_SECONDS,
     pong: bool = True,
+    signed: bool = True,
 ) -> ClientConnection:
     """Open a media socket as Twilio's client does.
 
@@ -133,16 +137,18 @@ async def dial_media(
         reach: how to get there.
         handshake_timeout: seconds until the upgrade must have been answered.
         pong: answer pings.
+        signed: send a signature at all; Twilio always does.
 
     Raises:
         CallFailed: the socket did not open; says why.
     """
+    signature = {HEADER.lower(): sign(reach.auth_token, url)} if signed else {}
     try:
         media = await _MediaDial(
             **_target(url, reach),
             compression=None,
             user_agent_header=USER_AGENT,
-            additional_headers={HEADER.lower(): sign(reach.auth_token, url)},
+            additional_headers=signature,
             proxy=None,
             open_timeout=handshake_timeout,
             close_timeout=CLOSE_SECONDS,
@@ -241,17 +247,21 @@ def handshake_failure(url: str, error: Exception) -> CallFailed:
     match error:
         case InvalidStatus():
             text = f"handshake answered {error.response.status_code}: {url}"
-            return CallFailed("31920", text)
+            return CallFailed(HANDSHAKE_REFUSED, text)
         case InvalidMessage():
-            return CallFailed("31920", f"handshake broke off: {url} ({reason})")
+            return CallFailed(
+                HANDSHAKE_REFUSED, f"handshake broke off: {url} ({reason})"
+            )
         case InvalidHandshake():
-            return CallFailed("31920", f"handshake failed: {url} ({reason})")
+            return CallFailed(HANDSHAKE_REFUSED, f"handshake failed: {url} ({reason})")
         case ssl.SSLError():
             return CallFailed("31910", f"TLS handshake with {url} failed ({reason})")
         case ConnectionRefusedError():
             return CallFailed("31902", f"unreachable: {url} (connection refused)")
         case ConnectionResetError() | BrokenPipeError() | EOFError():
-            return CallFailed("31920", f"handshake broke off: {url} ({reason})")
+            return CallFailed(
+                HANDSHAKE_REFUSED, f"handshake broke off: {url} ({reason})"
+            )
         case socket.gaierror() | OSError():
             return CallFailed("31904", f"unreachable: {url} ({reason})")
         case _:

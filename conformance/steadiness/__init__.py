@@ -1,0 +1,1 @@
+"""Whether the suite says the same of the same agent, again and again."""
