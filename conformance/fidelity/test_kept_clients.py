@@ -14,7 +14,9 @@ import pytest
 from fakes.processes import WorldProcess
 from fakes.stand_in.environment import agent_environment
 
-pytestmark = pytest.mark.judged("Standing in for the providers' hosts", by="Node, Java")
+pytestmark = pytest.mark.judged(
+    "Standing in for the providers' hosts", by="Node, Java, Go"
+)
 
 NODE = Path(__file__).parents[1] / "plain_agents" / "node"
 MODELS = "https://api.openai.com/v1/models"
@@ -42,6 +44,17 @@ public class Asks {{
         .send(request, HttpResponse.BodyHandlers.ofString());
     System.out.println(answer.statusCode());
   }}
+}}
+"""
+GO = f"""
+package main
+
+import ("fmt"; "net/http")
+
+func main() {{
+  answer, err := http.Get("{MODELS}")
+  if err != nil {{ panic(err) }}
+  fmt.Println(answer.StatusCode)
 }}
 """
 
@@ -122,3 +135,19 @@ def test_java_trusts_what_the_guide_makes_of_the_authority(
 
     assert ran.stdout.strip() == "200", ran.stderr
     assert "SSLHandshakeException" in wary.stderr
+
+
+def test_go_needs_the_environment_only(world: WorldProcess, tmp_path: Path) -> None:
+    """Its name for trusted certificates is SSL_CERT_FILE, as for OpenSSL."""
+    if shutil.which("go") is None:
+        pytest.skip("Go is not installed")
+    (tmp_path / "asks.go").write_text(GO, "utf-8")
+    build = ("go", "build", "-o", "asks", "asks.go")
+    cache = {"GOCACHE": str(tmp_path / "cache"), "GO111MODULE": "off"}
+    subprocess.run(
+        build, cwd=tmp_path, env={**os.environ, **cache}, timeout=120, check=True
+    )
+    ran = said(world, "./asks", folder=tmp_path)
+    wary = said(world, "./asks", folder=tmp_path, SSL_CERT_FILE=os.devnull)
+    assert ran.stdout.strip() == "200", ran.stderr
+    assert "certificate" in wary.stderr
