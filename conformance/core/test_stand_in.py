@@ -130,6 +130,21 @@ def test_who_is_wanted_is_read_from_a_packet(
     assert wanted(packet[:20]) == ""
 
 
+@given(st.integers(1, 65535), st.sampled_from([6, 17]))
+def test_who_is_wanted_by_ipv6_is_read_from_a_packet(port: int, protocol: int) -> None:
+    """An address with colons stands in brackets before a port."""
+    head = struct.pack(">IHBB", 6 << 28, 4, protocol, 64)
+    addresses = socket.inet_pton(socket.AF_INET6, "2001:db8::1") * 2
+    packet = head + addresses + struct.pack(">HH", 5000, port)
+
+    host = wanted(packet)
+
+    bare = port == 443 and protocol == 6
+    shown = "2001:db8::1" if bare else f"[2001:db8::1]:{port}"
+    assert host == shown + ("/udp" if protocol == 17 else "")
+    assert wanted(packet[:42]) == ""
+
+
 def test_listening_ports_are_read_from_the_kernels_table() -> None:
     """Of both families; connections are no listeners."""
     lines = [

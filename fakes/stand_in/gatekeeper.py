@@ -31,7 +31,7 @@ from fakes.stand_in.names import answer_to
 from fakes.stand_in.namespace import HERE, enter_network, make_loopback_whole
 from fakes.stand_in.relay import Relay
 from fakes.stand_in.visits import VisitBook, What
-from fakes.stand_in.watch import outside_socket, wanted
+from fakes.stand_in.watch import outside_sockets, wanted
 from voiceutils.errors import NotConnected
 
 __all__ = ["keep_gate"]
@@ -115,13 +115,14 @@ class _Gate:
             await self._in_there(make_loopback_whole)
             providers = await self._in_there(partial(_bound, HERE, _TLS_PORT))
             names = await self._in_there(partial(_udp, HERE, _NAMES_PORT))
-            watch = await self._in_there(outside_socket)
+            watches = await self._in_there(outside_sockets)
         except OSError as error:
             text = f"the agent's network cannot be set up: {error}"
             raise NotConnected(text) from error
         loop = asyncio.get_running_loop()
         loop.add_reader(names, self._answer, names)
-        loop.add_reader(watch, self._see, watch)
+        for watch in watches:
+            loop.add_reader(watch, self._see, watch)
         return await asyncio.to_thread(hand_out, self._stand_in.door, [providers])
 
     async def _in_there(self, make: Callable[[], T]) -> T:

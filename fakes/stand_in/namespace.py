@@ -8,6 +8,7 @@ ends. (See user_namespaces(7), network_namespaces(7), mount_namespaces(7).)
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import fcntl
 import os
@@ -131,9 +132,14 @@ def make_loopback_whole() -> None:
         flags = struct.pack("16sH14x", b"lo", _IFF_UP_AND_RUNNING)
         fcntl.ioctl(control, _SIOCSIFFLAGS, flags)
         address = socket.inet_aton(_SOME_ADDRESS)
-        family = socket.AF_INET
-        named = struct.pack("16sHH4s8x", b"lo:1", family, 0, address)
+        named = struct.pack("16sHH4s8x", b"lo:1", socket.AF_INET, 0, address)
         fcntl.ioctl(control, _SIOCSIFADDR, named)
+    _route_to_ourselves(socket.AF_INET)
+    with contextlib.suppress(OSError):  # a kernel without IPv6 leads nowhere by it
+        _route_to_ourselves(socket.AF_INET6)
+
+
+def _route_to_ourselves(family: int) -> None:
     route = struct.pack(
         "BBBBBBBBI", family, 0, 0, 0, _LOCAL_TABLE, _BOOT, _HOST_SCOPE, _LOCAL, 0
     )
