@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from conformance._line import Line
 
 __all__ = [
+    "CHAPTERS",
     "FEATURES",
     "GRID_CHAPTER",
     "INFO",
@@ -31,6 +32,23 @@ __all__ = [
 ]
 
 _PARTS = ("Do", "Expect", "Because")
+CHAPTERS = {
+    1: "opening",
+    2: "hearing",
+    3: "speaking and pacing",
+    4: "barge-in, clear, mark",
+    5: "turns and order",
+    6: "provider failure, retry, backoff",
+    7: "hang-up and leaks",
+    8: "isolation",
+    9: "robustness and errors",
+    10: "keepalive and timeouts",
+    11: "honest metrics",
+    12: "authentication and secrets",
+    13: "event loop and capacity",
+}
+"""What the chapters are about."""
+
 GRID_CHAPTER = 6  # provider failure
 _NUMBER = re.compile(r"[1-9]\d*\.[1-9]\d*")
 

@@ -11,9 +11,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import conformance.agent
-from conformance._case import Case, registered
+from conformance._case import CHAPTERS, Case, registered
 
-__all__ = ["all_cases", "index", "page", "topic_of"]
+__all__ = ["all_cases", "index", "page"]
 
 README = Path(__file__).with_name("README.md")
 BEGIN = "<!-- index: begin (python -m conformance.index) -->"
@@ -28,12 +28,6 @@ def all_cases() -> list[Case]:
     return registered()
 
 
-def topic_of(case: Case) -> str:
-    """Return what its chapter is about."""
-    module = case.body.__module__.rpartition(".")[2]
-    return " ".join(module.split("_")[2:])
-
-
 def index(cases: Iterable[Case]) -> str:
     """Return the cases as Markdown, one entry each."""
     lines: list[str] = []
@@ -41,7 +35,7 @@ def index(cases: Iterable[Case]) -> str:
     for case in cases:
         if case.chapter != chapter:
             chapter = case.chapter
-            lines += [f"### {chapter} {topic_of(case)}", ""]
+            lines += [f"### {chapter} {CHAPTERS[chapter]}", ""]
         mutants = ", ".join(f"`{name}`" for name in case.mutants) or "none"
         lines += [
             f"**{case.number}** {case.level} · {case.title}",

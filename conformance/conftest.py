@@ -16,7 +16,6 @@ import msgspec
 import pytest
 
 from conformance._exchange import Exchange
-from conformance._index import all_cases, topic_of
 from conformance._line import Numbering
 from conformance._options import Asked, add_options, read_options
 from conformance._processes import (
@@ -123,8 +122,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     if path := session.config.getoption("--report"):
         Path(path).write_text(content + "\n", "utf-8")
     if path := session.config.getoption("--html"):
-        chapters = {case.chapter: topic_of(case) for case in all_cases()}
-        page = render_matrix([decode_report(content.encode())], chapters)
+        page = render_matrix([decode_report(content.encode())])
         Path(path).write_text(page, "utf-8")
     if (keeper := stash.get(_keeper, None)) is not None:
         keeper.end(run_results(outcomes, code), {})

@@ -7,7 +7,6 @@ import json
 import sys
 from pathlib import Path
 
-from conformance._index import all_cases, topic_of
 from conformance.matrix.page import render_matrix
 from conformance.matrix.reports import badge_of, read_report
 from voiceutils.errors import VoiceError
@@ -26,10 +25,9 @@ def main(words: list[str] | None = None) -> int:
         help="write the first report's badge, for shields.io",
     )
     options = parser.parse_args(words)
-    chapters = {case.chapter: topic_of(case) for case in all_cases()}
     try:
         reports = [read_report(path) for path in options.reports]
-        options.output.write_text(render_matrix(reports, chapters), encoding="utf-8")
+        options.output.write_text(render_matrix(reports), encoding="utf-8")
         if options.badge is not None:
             badge = json.dumps(badge_of(reports[0])) + "\n"
             options.badge.write_text(badge, encoding="utf-8")

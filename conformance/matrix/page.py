@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from jinja2 import Environment
 from markupsafe import Markup
 
+from conformance._case import CHAPTERS
 from conformance.matrix.reports import Case, Report
 
 __all__ = ["render_matrix"]
@@ -28,12 +29,11 @@ SIGNS = {
 }
 
 
-def render_matrix(reports: Sequence[Report], chapters: dict[int, str]) -> str:
+def render_matrix(reports: Sequence[Report]) -> str:
     """Return the page.
 
     Args:
         reports: one for each agent, in the order of their columns.
-        chapters: titles by number.
     """
     pages = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     template = pages.from_string(_text("conformance.matrix", "matrix.html.j2"))
@@ -43,7 +43,7 @@ def render_matrix(reports: Sequence[Report], chapters: dict[int, str]) -> str:
         style=Markup(style),
         reports=reports,
         signs=SIGNS,
-        groups=_groups(reports, chapters),
+        groups=_groups(reports),
         web=_is_web,
     )
 
@@ -58,7 +58,7 @@ def _is_web(address: str) -> bool:
 
 
 def _groups(
-    reports: Sequence[Report], chapters: dict[int, str]
+    reports: Sequence[Report],
 ) -> list[tuple[str, list[dict[str, Any]]]]:
     """Return rows by chapter; an agent without the case has None in its cell."""
     known: dict[str, Case] = {}
@@ -70,7 +70,7 @@ def _groups(
     grouped: dict[str, list[dict[str, Any]]] = {}
     for case in sorted(known.values(), key=lambda case: case.order):
         chapter = case.order[0] if case.order else 0
-        title = f"{chapter} {chapters.get(chapter, '')}".strip()
+        title = f"{chapter} {CHAPTERS.get(chapter, '')}".strip()
         row = {"case": case, "cells": [of.get(case.number) for of in cells]}
         grouped.setdefault(title, []).append(row)
     return list(grouped.items())
