@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil, floor, frexp, inf, ldexp
 from operator import index
+from typing import Final
 
 from voiceutils.errors import SettingError, WireError
 
@@ -15,10 +16,10 @@ __all__ = ["DEFAULT_BUDGETS", "Budget", "LatencyHistogram", "Verdict"]
 
 # Every octave is cut into 128 equal buckets, so a bucket is at most 1/128 of its own
 # lower end wide and its middle is within 0.4 % of anything in it.
-_PER_OCTAVE = 128
-_STEPS = 2 * _PER_OCTAVE  # mantissas begin at a half
-_ZERO = -(1 << 20)  # below the bucket of the smallest float
-_EXTREMES = ("min_bits", "max_bits")
+_PER_OCTAVE: Final = 128
+_STEPS: Final = 2 * _PER_OCTAVE  # mantissas begin at a half
+_ZERO: Final = -(1 << 20)  # below the bucket of the smallest float
+_EXTREMES: Final = ("min_bits", "max_bits")
 
 
 class LatencyHistogram:
@@ -320,7 +321,7 @@ class Budget:
         return f"{self.name} p{self.percentile:g} <= {self.limit_seconds:.3f} s"
 
 
-DEFAULT_BUDGETS = (
+DEFAULT_BUDGETS: Final = (
     # Caller stops -> reply heard at the platform: Twilio's target and upper limit,
     # https://www.twilio.com/en-us/blog/developers/best-practices/guide-core-latency-ai-voice-agents
     Budget("turn_gap", 50, 0.885),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 from functools import cache
+from typing import Final
 
 __all__ = [
     "FRAMES_PER_SECOND",
@@ -25,18 +26,18 @@ __all__ = [
     "whole_frame",
 ]
 
-SAMPLE_RATE = 8000  # samples a second, one byte each
-FRAMES_PER_SECOND = 50
-FRAME_SECONDS = 1 / FRAMES_PER_SECOND  # 0.02
-FRAME_BYTES = SAMPLE_RATE // FRAMES_PER_SECOND  # 160
-SILENCE = 0xFF  # positive zero
-SILENCE_FRAME = bytes([SILENCE]) * FRAME_BYTES
+SAMPLE_RATE: Final = 8000  # samples a second, one byte each
+FRAMES_PER_SECOND: Final = 50
+FRAME_SECONDS: Final = 1 / FRAMES_PER_SECOND  # 0.02
+FRAME_BYTES: Final = SAMPLE_RATE // FRAMES_PER_SECOND  # 160
+SILENCE: Final = 0xFF  # positive zero
+SILENCE_FRAME: Final = bytes([SILENCE]) * FRAME_BYTES
 
-_BIAS = 0x84
-_CLIP = 32635
+_BIAS: Final = 0x84
+_CLIP: Final = 32635
 # Speech rendered at a telephone level lies above 1000; line noise (0x7E..0xFF
 # mixed) stays below 10. A wide gap, so the exact threshold does not matter.
-VOICED_LEVEL = 200
+VOICED_LEVEL: Final = 200
 
 
 def _expand(byte: int) -> int:
@@ -52,8 +53,8 @@ def _compress(sample: int) -> int:
     return ~(sign | exponent << 4 | (magnitude >> exponent + 3) & 0x0F) & 0xFF
 
 
-_LINEAR = tuple(_expand(byte) for byte in range(256))
-_MAGNITUDE = tuple(abs(sample) for sample in _LINEAR)
+_LINEAR: Final = tuple(_expand(byte) for byte in range(256))
+_MAGNITUDE: Final = tuple(abs(sample) for sample in _LINEAR)
 
 
 def decode(audio: bytes) -> list[int]:
@@ -90,9 +91,9 @@ def level(audio: bytes) -> float:
 
 # Adding up magnitudes one by one costs more than all else that is done to a frame; in
 # steps of 16, cut at 255, they fit into bytes, which are added up at once.
-_STEP = 16
-_QUIET = bytes(byte for byte in range(256) if _MAGNITUDE[byte] < VOICED_LEVEL)
-_STEPS = bytes(min(255, magnitude // _STEP) for magnitude in _MAGNITUDE)
+_STEP: Final = 16
+_QUIET: Final = bytes(byte for byte in range(256) if _MAGNITUDE[byte] < VOICED_LEVEL)
+_STEPS: Final = bytes(min(255, magnitude // _STEP) for magnitude in _MAGNITUDE)
 
 
 def is_voiced(audio: bytes) -> bool:

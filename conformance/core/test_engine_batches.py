@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from fakes.call_record import CallRecord
 from fakes.speech import CALLER_UTTERANCES, GREETING, Speaker, speak
 from fakes.twilio.caller.caller import Caller
+from fakes.twilio.caller.party import Party
 from fakes.twilio.caller.script import (
     AwaitGreeting,
     AwaitHangUp,
@@ -127,14 +128,15 @@ def agents(draw: st.DrawFn) -> list[bytes | str]:
 class Wires:
     """A call in virtual time; notes what is sent and when."""
 
-    leg_kind: type[Leg] = Leg
-
     def __init__(self, conversation: Conversation, knobs: Settings, **how: Any) -> None:
         self.caller = Caller(conversation, call=CALL, patience=1.0, **how)
-        self.leg = self.leg_kind(self.caller)
-        self.stream = MediaStream(LEG, self.leg, settings=knobs, seed=3)
+        self.leg = Leg(self.caller)
+        self.stream = MediaStream(LEG, self.party(), settings=knobs, seed=3)
         self.caller.listen_for_arrivals(self.stream.arrived)
         self.sent: list[tuple[float, object]] = []
+
+    def party(self) -> Party:
+        return self.leg
 
     def arrive(self, message: bytes, now: float) -> None:
         self.stream.receive(message.decode(), now)
@@ -166,16 +168,18 @@ class Wires:
         return msgspec.json.encode(record)
 
 
-class Blind(Leg):
-    """A leg that foresees nothing."""
+class Blind:
+    """A party that foresees nothing."""
 
-    foresight = None
+    def __init__(self, party: Party) -> None:
+        self.frame = party.frame
 
 
 class OneByOne(Wires):
     """Nothing is foreseen, and every message read by the decoder."""
 
-    leg_kind = Blind
+    def party(self) -> Party:
+        return Blind(self.leg)
 
 
 class Batched(Wires):

@@ -5,8 +5,10 @@ from __future__ import annotations
 import socket
 from typing import Any, cast
 
+from fakes.twilio.caller.caller import Caller
 from fakes.twilio.media.shortcut import Shortcut
 from fakes.twilio.media.stream import MediaStream
+from fakes.twilio.web.webhook import CallLeg
 
 
 class _Closed:
@@ -25,7 +27,7 @@ class _Closed:
 
 async def test_a_socket_that_is_closed_is_left_to_the_long_way() -> None:
     """Which tells of its end; here nothing is read, sent or raised."""
-    stream = cast("MediaStream", object())
+    stream = MediaStream(CallLeg.of(7, "CA" + "0" * 32), Caller((), call=7))
     shortcut = Shortcut(cast("Any", _Closed()), stream)
     shortcut.take()
     assert not shortcut.is_free

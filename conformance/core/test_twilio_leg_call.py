@@ -19,8 +19,8 @@ from fakes.speech import Speaker, speak
 from fakes.twilio.caller.party import Step
 from fakes.twilio.flow.orders import DialOut, Noted, Over, StreamOrder, Voice
 from fakes.twilio.leg.bridge import Bridge
-from fakes.twilio.leg.leg import StreamEvent, Unobserved
 from fakes.twilio.leg.leg_call import DialEnd, LegCall
+from fakes.twilio.leg.observer import StreamEvent, Unobserved
 from fakes.twilio.media.line import VARIABLE
 from fakes.twilio.media.recording import Recording
 from fakes.twilio.phone import (

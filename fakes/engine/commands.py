@@ -95,6 +95,7 @@ class Health(_Line, frozen=True, tag="health"):
         cpu_seconds: of processor time, since the process began.
         calls_up: how many calls are under way.
         waiting: how many are yet to be dialled.
+        compiled: whether its hot path is :mod:`compiled <fakes.engine.compiled>`.
     """
 
     lateness: dict[str, int]
@@ -105,6 +106,7 @@ class Health(_Line, frozen=True, tag="health"):
     cpu_seconds: float
     calls_up: int
     waiting: int
+    compiled: bool = False
 
 
 class LinesNow(_Line, frozen=True, tag="lines", omit_defaults=True):

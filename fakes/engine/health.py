@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 
+from fakes.engine import compiled
 from fakes.engine.commands import Health
 from fakes.engine.wheel import Wheel
 from fakes.twilio.phone import PhoneCall
@@ -62,4 +63,5 @@ class Vitals:
             time.process_time(),
             up,
             waiting,
+            compiled.in_use(),
         )

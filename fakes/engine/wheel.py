@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from typing import Protocol
+from typing import Final, Protocol
 from weakref import WeakKeyDictionary
 
 from fakes.alarms import Alarms
@@ -19,11 +19,11 @@ from voiceutils.mulaw import FRAME_SECONDS
 
 __all__ = ["SLOTS", "STALL_BEATS", "Rider", "Wheel", "wheel_here"]
 
-SLOTS = round(FRAME_SECONDS / BEAT)
-STALL_BEATS = 20  # a loop that is later than that is said to have stalled
+SLOTS: Final = round(FRAME_SECONDS / BEAT)
+STALL_BEATS: Final = 20  # a loop that is later than that is said to have stalled
 # A beat counts when it has passed by that much, so that what is due at it is due for
 # everyone who adds up the same moments in another order.
-_SURELY = 1e-6
+_SURELY: Final = 1e-6
 
 
 class Rider(Protocol):

@@ -22,7 +22,7 @@ import struct
 from binascii import crc_hqx
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from voiceutils.errors import SettingError
 from voiceutils.mulaw import FRAME_BYTES
@@ -50,27 +50,27 @@ __all__ = [
     "unpack",
 ]
 
-CALL_LIMIT = 2**24 - 1
-TURN_LIMIT = 2**8 - 1
-FRAME_LIMIT = 2**11 - 1  # frames of an utterance: 40.94 s
-WORD_LIMIT = 2**7 - 1  # words of an utterance
-WORD_FRAME_LIMIT = 2**7 - 1  # frames of a word: 2.54 s
-SEGMENT_LETTERS = 8
-LONGEST_WORD = 4 * SEGMENT_LETTERS
+CALL_LIMIT: Final = 2**24 - 1
+TURN_LIMIT: Final = 2**8 - 1
+FRAME_LIMIT: Final = 2**11 - 1  # frames of an utterance: 40.94 s
+WORD_LIMIT: Final = 2**7 - 1  # words of an utterance
+WORD_FRAME_LIMIT: Final = 2**7 - 1  # frames of a word: 2.54 s
+SEGMENT_LETTERS: Final = 8
+LONGEST_WORD: Final = 4 * SEGMENT_LETTERS
 
 # The CCSDS marker 0xEB90 inverted: as unlike its own shifts as 16 bits can be, and
 # it begins with 0, so that silence (0xFF, all ones) never looks like its beginning. No
 # second one can begin within it: none of its ends equals its beginning.
-SYNC = f"{0xEB90 ^ 0xFFFF:016b}".encode()
-SYNC_BITS = len(SYNC)
-BIT_OF = bytes(ord("1") if byte & 1 else ord("0") for byte in range(256))
-LOW_BITS = int.from_bytes(b"\x01" * FRAME_BYTES, "big")
-_UPPER_BITS = int.from_bytes(b"\xfe" * FRAME_BYTES, "big")
-_LETTERS_MASK = 2**56 - 1
+SYNC: Final = f"{0xEB90 ^ 0xFFFF:016b}".encode()
+SYNC_BITS: Final = len(SYNC)
+BIT_OF: Final = bytes(ord("1") if byte & 1 else ord("0") for byte in range(256))
+LOW_BITS: Final = int.from_bytes(b"\x01" * FRAME_BYTES, "big")
+_UPPER_BITS: Final = int.from_bytes(b"\xfe" * FRAME_BYTES, "big")
+_LETTERS_MASK: Final = 2**56 - 1
 # Speaker to segment are 64 bits, last to letters another 64.
-_FRAME_AT = 84  # bits of the payload behind the number of the frame
-_HALVES = struct.Struct(">QQ2x").unpack
-_new = tuple.__new__  # a third of the cost of a NamedTuple's own, once per frame
+_FRAME_AT: Final = 84  # bits of the payload behind the number of the frame
+_HALVES: Final = struct.Struct(">QQ2x").unpack
+_new: Final = tuple.__new__  # a third of the cost of a NamedTuple's own, once per frame
 
 
 class Speaker(enum.IntEnum):
@@ -80,7 +80,7 @@ class Speaker(enum.IntEnum):
     AGENT = 1
 
 
-_SPEAKERS = tuple(Speaker)
+_SPEAKERS: Final = tuple(Speaker)
 
 
 class FrameCode(NamedTuple):

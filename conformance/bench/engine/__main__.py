@@ -2,8 +2,10 @@
 
 Each sender runs alone on one core and the agent on another, in turn, several rounds;
 the table has the medians. Calls a core are calls divided by the share of the core that
-they used. Bounded: no run takes longer than 25 s. Without a C compiler, or with one
-core only, it says so and measures nothing.
+they used. Ours run as pure Python and compiled (:mod:`fakes.engine.compiled`, built
+first where need be); the promises are judged by the compiled ones, where they can be
+built. Bounded: no run takes longer than 25 s. Without a C compiler, or with one core
+only, it says so and measures nothing.
 """
 
 from __future__ import annotations
@@ -19,11 +21,11 @@ from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, TypeAlias
 
 from conformance.bench.engine._plot import draw
 from conformance.bench.engine._sink import Sink, compiled
-from conformance.bench.engine._table import judged, table
+from conformance.bench.engine._table import COMPILED, judged, table
 from voiceutils.errors import VoiceError
 
 __all__ = ["main"]
@@ -32,6 +34,9 @@ _ROOT = Path(__file__).resolve().parents[3]
 _LONGEST = 25.0
 _PRIORITY = "-19"
 _FEW, _MANY, _MOST = 100, 800, 1000
+_HERE = "conformance.bench.engine"
+_COMPILED = "fakes.engine.compiled"
+_Sender: TypeAlias = tuple[list[str], int]  # its command, and how many calls
 _STEPS = (50, 100, 200, 300, 400, 500, 600, 800)
 
 
@@ -85,19 +90,37 @@ def _middle(runs: list[dict[str, Any]]) -> dict[str, float]:
     return {key: median(run[key] for run in runs) for key in keys}
 
 
+def _can_compile() -> bool:
+    """Have the compiled engine built, or say why it is not."""
+    print("the compiled engine, unless it is there ...", file=sys.stderr)
+    built = subprocess.run([sys.executable, "-m", _COMPILED], cwd=_ROOT, check=False)
+    return built.returncode == 0
+
+
+def _ours(kind: str, python: list[str], calls: int) -> dict[str, _Sender]:
+    """Return our senders of one kind, which Python is started for like that."""
+    full = [*python, f"{_HERE}._full"]
+    return {
+        f"{kind}bare": ([*python, f"{_HERE}._bare"], calls),
+        f"{kind}full": (full, calls),
+        f"{kind}few": (full, _FEW),
+        f"{kind}many": (full, _MANY),
+    }
+
+
 def _compare(options: argparse.Namespace, folder: Path) -> int:
     cores = _Cores()
     python = [sys.executable, "-m"]
-    here = "conformance.bench.engine"
-    full = [*python, f"{here}._full"]
     senders = {
         "C": ([str(compiled("sender", folder))], options.calls),
-        "bare": ([*python, f"{here}._bare"], options.calls),
-        "full": (full, options.calls),
-        "gevent": ([*python, f"{here}._locust_like"], options.users),
-        "few": (full, _FEW),
-        "many": (full, _MANY),
+        "gevent": ([*python, f"{_HERE}._locust_like"], options.users),
+        **_ours("", python, options.calls),
     }
+    full = [*python, f"{_HERE}._full"]
+    if options.compiled and _can_compile():
+        python += [_COMPILED, "-m"]
+        senders |= _ours(COMPILED, python, options.calls)
+        full = [*python, f"{_HERE}._full"]
     runs: dict[str, list[dict[str, Any]]] = {name: [] for name in senders}
     with Sink(folder, cores.agent) as sink:
         for number in range(options.rounds):
@@ -134,6 +157,12 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument("--calls", type=int, default=300)
     parser.add_argument("--users", type=int, default=60, help="calls of the gevent one")
     parser.add_argument("--seconds", type=float, default=4.0, help="of each run")
+    parser.add_argument(
+        "--pure",
+        dest="compiled",
+        action="store_false",
+        help="leave out the compiled ones",
+    )
     parser.add_argument(
         "--plot", metavar="FILE", help="draw lateness by number of calls, too"
     )

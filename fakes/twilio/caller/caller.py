@@ -6,10 +6,10 @@ deadline, and the cause of a failed call names what did not come.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator
 from itertools import islice
 from math import inf
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from fakes.call_record import CallRecord, TurnRecord
 from fakes.speech import Speaker, SpeechMode, speaking
@@ -38,20 +38,21 @@ from voiceutils.errors import SettingError
 
 __all__ = ["DOING", "PATIENCE", "Caller"]
 
-DOING = ("waiting", "speaking", "listening", "pausing")
+DOING: Final = ("waiting", "speaking", "listening", "pausing")
 """What a caller may be about: waiting for a greeting or a reply, speaking, listening to
 what is said, or nothing of that kind."""
 
-PATIENCE = 8.0  # seconds until a caller gives up waiting for a sound
-CALL_LIMIT = 2**24 - 1  # what the code in the audio can carry
-TURN_TIME = 5.0  # seconds: no turn begins that much before its caller must leave
-LONGEST_REPLY = 60.0  # seconds until a caller gives up waiting for silence
+PATIENCE: Final = 8.0  # seconds until a caller gives up waiting for a sound
+CALL_LIMIT: Final = 2**24 - 1  # what the code in the audio can carry
+TURN_TIME: Final = 5.0  # seconds: no turn begins that much before its caller must leave
+LONGEST_REPLY: Final = 60.0  # seconds until a caller gives up waiting for silence
 # What is foreseen ends that much before it must, for the rounding of moments.
-_MARGIN = 0.001
+_MARGIN: Final = 0.001
 
-_SOUNDS_MADE = 8  # different coughs, each made once
-_new = tuple.__new__  # half the cost of calling the class of a named tuple
-_SILENT = Step()
+_SOUNDS_MADE: Final = 8  # different coughs, each made once
+_new: Final = tuple.__new__  # half the cost of calling the class of a named tuple
+_SILENT: Final = Step()
+_LEAVES: Final = Step(hang_up="stop")
 _Frames: TypeAlias = Generator[Step, None, None]
 
 
@@ -177,12 +178,12 @@ class Caller:
         self._silence_ends = self._silent_before = None
         if self._holding_time is not None and self._is_time_to_leave(now):
             self.completed = True
-            return Step(hang_up="stop")
+            return _LEAVES
         try:
-            step = next(self._frames, Step(hang_up="stop"))
+            step = next(self._frames, _LEAVES)
         except _GaveUpError as error:
             self.cause = str(error)
-            return Step(hang_up="stop")
+            return _LEAVES
         if self._surrounded:
             audio = self._phone().frame(step.audio, heard)
             step = step._replace(audio=audio)
@@ -241,7 +242,7 @@ class Caller:
         leaves_at = self._leaves_at
         return leaves_at is not None and self._now + TURN_TIME > leaves_at
 
-    def live(self, heard: Sequence[Heard]) -> None:
+    def live(self, heard: list[Heard]) -> None:
         """Live through frames that were foreseen, as by :meth:`frame` for each.
 
         As long as nothing new is heard, the script is where it was.
@@ -279,7 +280,7 @@ class Caller:
             yield from self._take(step, next(rest, None))
         if not self.completed:
             self.completed = True
-            yield Step(hang_up="stop")
+            yield _LEAVES
 
     def _take(
         self, step: ConversationStep, following: ConversationStep | None

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from fakes.call_record import UtteranceHeard
 from fakes.speech import CodedFrame, FrameCode, PlainAudio, Reader, WordsHeard
@@ -22,12 +22,12 @@ from voiceutils.mulaw import (
 
 __all__ = ["Ear", "Sound", "Utterance", "Voice"]
 
-_new = tuple.__new__  # half the cost of calling the class of a named tuple
-_FLUSH_AFTER = 5  # dry frames until bytes held back for a code are let go
-_KEPT_TICKS = 64  # how far back a held byte can lie
+_new: Final = tuple.__new__  # half the cost of calling the class of a named tuple
+_FLUSH_AFTER: Final = 5  # dry frames until bytes held back for a code are let go
+_KEPT_TICKS: Final = 64  # how far back a held byte can lie
 # Plain audio has pauses of its own; a dry spell up to here, between voiced frames,
 # is still inside an utterance.
-_PLAIN_UNDERRUN = round(0.24 / FRAME_SECONDS)
+_PLAIN_UNDERRUN: Final = round(0.24 / FRAME_SECONDS)
 
 
 class Voice(NamedTuple):
@@ -53,7 +53,7 @@ class Sound(NamedTuple):
     voiced: bool
 
 
-_SILENCE = Sound(0.0, None, voiced=False)
+_SILENCE: Final = Sound(0.0, None, voiced=False)
 
 
 class Utterance:

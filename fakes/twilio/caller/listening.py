@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import inf
+from typing import Final
 
 from fakes.call_record import TurnRecord
 from fakes.speech import GREETING, Reader, sentences
@@ -16,8 +17,8 @@ from voiceutils.mulaw import FRAME_SECONDS
 
 __all__ = ["QUIET", "QUIET_AFTER_WHOLE", "Listening"]
 
-QUIET = 0.7  # seconds of silence that end a reply of unknown length
-QUIET_AFTER_WHOLE = 0.2  # enough when all expected words were heard to their end
+QUIET: Final = 0.7  # seconds of silence that end a reply of unknown length
+QUIET_AFTER_WHOLE: Final = 0.2  # enough when all expected words were heard to their end
 
 
 class Listening:
@@ -66,6 +67,8 @@ class Listening:
         self._now = now
         for sound in self.ear.hear(audio, now):
             if sound.voice is not None and sound.voice is self._known:
+                if self._old_sounds:
+                    self._note_silence(sound.at)
                 self._last_sound = sound.at
                 if not self._known_old:
                     self.reply_heard += FRAME_SECONDS
@@ -80,12 +83,14 @@ class Listening:
         Returns:
             Whether it was taken.
         """
-        if self._old_sounds:
+        if self._old_sounds and not (self._known_old and self._known is not None):
             return False
         known = self.ear.hear_known(audio, now, self._known)
         if known is None:
             return False
         self._now = now
+        if self._old_sounds:
+            self._note_silence(now)
         if known:
             self._last_sound = now
             if not self._known_old:
@@ -187,7 +192,7 @@ class Listening:
             self._know(sound.voice, old=False)
 
     def _know(self, voice: Voice | None, *, old: bool) -> None:
-        if not self._old_sounds:
+        if old or not self._old_sounds:
             self._known, self._known_old = voice, old
 
     def _is_old(self, sound: Sound) -> bool:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import random
 from collections import deque
+from typing import Final
 
 from fakes.speech import SpeechMode
 from fakes.speech.ambience import Ambience, coded_as
@@ -24,8 +25,8 @@ __all__ = ["UNDERSTOOD_FROM", "Microphone"]
 
 # Of an echo, in dB. Line echo after cancellation lies below -40; a loudspeaker beside
 # the telephone above -30, which recognisers do transcribe.
-UNDERSTOOD_FROM = -30.0
-_ROBUST_SNR = 17.0  # dB
+UNDERSTOOD_FROM: Final = -30.0
+_ROBUST_SNR: Final = 17.0  # dB
 
 
 class Microphone:

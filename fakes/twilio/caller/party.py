@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import NamedTuple, Protocol, TypeAlias
 
 from fakes.twilio.caller.script import HangUpHow
@@ -49,9 +49,9 @@ def foresight_of(party: Party) -> Foresight | None:
     return foresight
 
 
-def live(party: Party, heard: Sequence[Heard]) -> None:
+def live(party: Party, heard: list[Heard]) -> None:
     """Let a party live through frames that it foresaw, at once if it can."""
-    at_once: Callable[[Sequence[Heard]], None] | None = getattr(party, "live", None)
+    at_once: Callable[[list[Heard]], None] | None = getattr(party, "live", None)
     if at_once is not None:
         at_once(heard)
         return

@@ -11,7 +11,7 @@ from fakes.twilio.exchange.call_state import (
     StreamState,
 )
 from fakes.twilio.flow.orders import Noted, Over
-from fakes.twilio.leg.leg import Observer, StreamEvent
+from fakes.twilio.leg.observer import Observer, StreamEvent
 from fakes.twilio.media.recording import Recording
 
 if TYPE_CHECKING:

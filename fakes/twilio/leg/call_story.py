@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fakes.call_record import Finding
 from fakes.twilio.flow.orders import Noted, Over
-from fakes.twilio.leg.leg import StreamEvent
+from fakes.twilio.leg.observer import StreamEvent
 from fakes.twilio.media.recording import Recording
 
 __all__ = ["CallStory"]

@@ -27,7 +27,7 @@ from fakes.twilio.flow.orders import (
     SendRelay,
 )
 from fakes.twilio.leg.dialler import DialEnd
-from fakes.twilio.leg.leg import StreamEvent
+from fakes.twilio.leg.observer import StreamEvent
 from fakes.twilio.leg.relay_socket import RelaySocket
 from fakes.twilio.media.stream_callback import stream_callback
 from fakes.twilio.twiml import MAX_BYTES

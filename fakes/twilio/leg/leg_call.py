@@ -33,7 +33,8 @@ from fakes.twilio.flow.orders import (
 from fakes.twilio.leg.bridge import BridgeEnd
 from fakes.twilio.leg.dialler import DialEnd, Dialler
 from fakes.twilio.leg.errands import Errands, Told
-from fakes.twilio.leg.leg import Leg, Observer, StreamEvent, Unobserved
+from fakes.twilio.leg.leg import Leg
+from fakes.twilio.leg.observer import Observer, StreamEvent, Unobserved
 from fakes.twilio.media.call_streams import CallStreams, TalkEnd, TalkTold
 from fakes.twilio.media.impairments import Loss, profile
 from fakes.twilio.media.recording import Recording

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from binascii import Error as NotBase64
 from binascii import a2b_base64, b2a_base64
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -17,21 +17,23 @@ from voiceutils.mulaw import SILENCE_FRAME
 from voiceutils.wire import Unknown
 from voiceutils.wire import twilio as wire
 
-__all__ = ["AgentMessages", "Order", "Problem", "audio_of"]
+__all__ = ["QUOTE", "AgentMessages", "Order", "Problem", "audio_of"]
 
 # Extra fields are an agent's habit, not an accident: the first messages of each kind
 # show them, and looking at all of them would cost more than decoding.
-_LOOKED_AT = 3
+_LOOKED_AT: Final = 3
 
 # Agents write all media messages alike. One that changes its ways so often is read by
 # the decoder alone.
-_MOST_SHAPES = 3
-_PROBE = bytes(range(24))
-_SILENCE = b2a_base64(SILENCE_FRAME, newline=False)
+_MOST_SHAPES: Final = 3
+_PROBE: Final = bytes(range(24))
+# As a number: looked for as bytes it costs seven times as much, by an exception inside.
+QUOTE: Final = ord('"')
+_SILENCE: Final = b2a_base64(SILENCE_FRAME, newline=False)
 
 _media: msgspec.json.Decoder[wire.AgentMedia] = msgspec.json.Decoder(wire.AgentMedia)
 
-_FIELDS = {
+_FIELDS: Final = {
     wire.AgentMedia: ({"event", "streamSid", "media"}, "media", {"payload"}),
     wire.AgentMark: ({"event", "streamSid", "mark"}, "mark", {"name"}),
     wire.Clear: ({"event", "streamSid"}, "", set[str]()),
@@ -86,7 +88,7 @@ class AgentMessages:
         if not begin or not message.startswith(begin) or not message.endswith(end):
             return None
         audio = message[len(begin) : -len(end)]
-        return audio if audio.isascii() and b'"' not in audio else None
+        return audio if audio.isascii() and QUOTE not in audio else None
 
     def read(self, message: str | bytes) -> Order:
         """Return what a text frame (str) or binary frame (bytes) orders."""

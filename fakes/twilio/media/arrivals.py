@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
+from typing import Final
 
 __all__ = ["Arrivals"]
 
-_MOST = 512  # gulps that have not played; beyond that the older half is forgotten
-_FEW = 32  # so many are kept without asking whether they have played
-_TOGETHER = 0.001  # seconds: what comes in one gulp has one moment
-_FRAMES = 16  # frames, at least, about which one may still ask
+_MOST: Final = (
+    512  # gulps that have not played; beyond that the older half is forgotten
+)
+_FEW: Final = 32  # so many are kept without asking whether they have played
+_TOGETHER: Final = 0.001  # seconds: what comes in one gulp has one moment
+_FRAMES: Final = 16  # frames, at least, about which one may still ask
 
 
 class Arrivals:

@@ -10,7 +10,8 @@ from typing import Literal, NamedTuple
 
 from fakes.call_record import Finding, LineEvent
 from fakes.twilio.flow.orders import StreamOrder
-from fakes.twilio.leg.leg import Leg, StreamEvent
+from fakes.twilio.leg.leg import Leg
+from fakes.twilio.leg.observer import StreamEvent
 from fakes.twilio.media.impaired import ImpairedStream
 from fakes.twilio.media.impairments import Impairment
 from fakes.twilio.media.line import Line, line_kind

@@ -10,14 +10,14 @@ repeat, hence a queue of marks and not a set.
 from __future__ import annotations
 
 from collections import deque
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 from voiceutils.mulaw import FRAME_BYTES, SAMPLE_RATE, SILENCE_FRAME
 
 __all__ = ["CAP_SECONDS", "Playout", "Remainder", "Tick"]
 
-_new = tuple.__new__  # half the cost of calling the class of a named tuple
-CAP_SECONDS = 600.0  # beyond ten minutes Twilio discards, error 31931
+_new: Final = tuple.__new__  # half the cost of calling the class of a named tuple
+CAP_SECONDS: Final = 600.0  # beyond ten minutes Twilio discards, error 31931
 
 Remainder: TypeAlias = Literal["join", "pad", "drop"]
 """What becomes of the end of a payload that fills no frame: it is joined with the next

@@ -23,19 +23,20 @@ import select
 from asyncio import AbstractEventLoop, Transport, get_running_loop
 from collections.abc import Callable
 from time import monotonic
-from typing import Any
+from typing import Any, Final
 from weakref import WeakKeyDictionary
 
 from fakes.engine.wheel import Wheel, wheel_here
+from fakes.twilio.media.agent_messages import QUOTE
 from fakes.twilio.media.stream import MediaStream
 
 __all__ = ["Shortcut"]
 
-_AT_ONCE = 8192  # bytes; most messages are one frame of audio
-_WHOLE_TEXT = 0x81  # the last, and only, frame of a text message
-_TWO_BYTES = 126  # what a length says when two bytes tell it
-_LONGEST = 1024
-_HEADS = tuple(
+_AT_ONCE: Final = 8192  # bytes; most messages are one frame of audio
+_WHOLE_TEXT: Final = 0x81  # the last, and only, frame of a text message
+_TWO_BYTES: Final = 126  # what a length says when two bytes tell it
+_LONGEST: Final = 1024
+_HEADS: Final = tuple(
     bytes((_WHOLE_TEXT, 0x80 | _TWO_BYTES)) + size.to_bytes(2, "big") + bytes(4)
     for size in range(_LONGEST)
 )
@@ -190,7 +191,7 @@ class Shortcut:
                 begin, end = self._begin, self._end
                 if data.startswith(begin) and data.endswith(end):
                     audio = data[len(begin) : -len(end)]
-                    whole = audio.isascii() and b'"' not in audio
+                    whole = audio.isascii() and QUOTE not in audio
                     if whole and self.stream.hear_audio(audio, now):
                         return
             rest = self._take(data, now)
@@ -199,7 +200,7 @@ class Shortcut:
 
     def _take(self, data: bytes, now: float) -> int:
         """Take the usual messages at the begin; return where others begin."""
-        at, size, hear = 0, len(data), self.stream.hear
+        at, size = 0, len(data)
         while self.between_frames and size - at > 4 and data[at] == _WHOLE_TEXT:
             length, begin = data[at + 1], at + 2
             if length == _TWO_BYTES:
@@ -207,7 +208,7 @@ class Shortcut:
             elif length > _TWO_BYTES:
                 break
             end = begin + length
-            if end > size or not hear(data[begin:end], now):
+            if end > size or not self.stream.hear(data[begin:end], now):
                 break
             self._learn(data[at:begin], end - at)
             at = end

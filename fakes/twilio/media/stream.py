@@ -8,6 +8,7 @@ shapes and limits: https://www.twilio.com/docs/voice/media-streams/websocket-mes
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from fakes.call_record import Finding, LineEvent
 from fakes.twilio.caller.party import Heard, Party, Step, foresight_of, live
@@ -29,12 +30,12 @@ __all__ = [
     "StreamState",
 ]
 
-_BACKLOG_AT_ONCE = 50  # frames between two looks at whether the agent reads
-_MOST_EVENTS = 300
-_LONGEST_NAME = 60  # characters of a mark's
-LIVED_LATER = 8  # frames, at most, that are sent before they are lived through
-_MOST_LATE = 16  # figures kept until they are counted
-_READ_LATER = 64  # messages, at most, that wait to be read
+_BACKLOG_AT_ONCE: Final = 50  # frames between two looks at whether the agent reads
+_MOST_EVENTS: Final = 300
+_LONGEST_NAME: Final = 60  # characters of a mark's
+LIVED_LATER: Final = 8  # frames, at most, that are sent before they are lived through
+_MOST_LATE: Final = 16  # figures kept until they are counted
+_READ_LATER: Final = 64  # messages, at most, that wait to be read
 
 
 class MediaStream:
@@ -233,28 +234,29 @@ class MediaStream:
     def settle(self) -> None:
         """Read what has arrived, and live through the frames that were foreseen."""
         later, self._later = self._later, []
-        came, self._came = iter(self._came), []
+        came, self._came = self._came, []
+        read = 0
         playout, arrivals = self._playout, self._arrivals
-        take, tick = playout.take, playout.whole_tick
         heard: list[Heard] = []
         base64 = audio = None
         for entry in later:
             if isinstance(entry, float):
                 untold = playout.partial_frames > self._partial_frames
-                playing = None if untold else tick()
+                playing = None if untold else playout.whole_tick()
                 if playing is None:
                     playing = self._play(entry)
                 elif playing:
                     arrivals.begin(entry, playout.queued + FRAME_BYTES)
                 heard.append((playing, entry))
                 continue
-            arrived = next(came)
+            arrived = came[read]
+            read += 1
             if entry != base64:  # silence is the same each time
                 base64, audio = entry, audio_of(entry)
             if audio is None:
                 message = self._heard.begin + entry + self._heard.end
                 self._obey(message.decode(), arrived)
-            elif take(audio):
+            elif playout.take(audio):
                 arrivals.add(FRAME_BYTES, arrived)
             else:
                 self._queue(audio, arrived)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from fakes.twilio.flow.orders import Fields
-from fakes.twilio.leg.leg import StreamEvent
+from fakes.twilio.leg.observer import StreamEvent
 from fakes.twilio.web.webhook import CallLeg
 
 __all__ = ["stream_callback"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Sequence
-from typing import Literal, NamedTuple, Protocol
+from typing import Final, Literal, NamedTuple, Protocol
 
 from fakes.twilio.media.playout import CAP_SECONDS, Remainder
 
@@ -12,11 +12,11 @@ __all__ = ["CloseSocket", "Settings", "StreamCore", "StreamState"]
 
 # More than this unsent means that the agent has not read for some three seconds
 # beyond what the kernel buffers.
-CONGESTED_BYTES = 64 * 1024
+CONGESTED_BYTES: Final = 64 * 1024
 # Beyond this not even the echoes of an agent's own marks are kept for it.
-OVERFULL_BYTES = 1024 * 1024
+OVERFULL_BYTES: Final = 1024 * 1024
 # Close codes that say that the other side broke RFC 6455.
-PROTOCOL_ERRORS = frozenset({1002, 1007, 1009})
+PROTOCOL_ERRORS: Final = frozenset({1002, 1007, 1009})
 
 
 class CloseSocket(NamedTuple):

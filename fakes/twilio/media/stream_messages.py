@@ -11,6 +11,7 @@ import random
 from base64 import b64encode
 from binascii import b2a_base64
 from collections.abc import Mapping
+from typing import Final
 
 from fakes.twilio.web.webhook import CallLeg
 from voiceutils.mulaw import FRAME_BYTES, SILENCE_FRAME
@@ -19,14 +20,14 @@ from voiceutils.wire import twilio as wire
 
 __all__ = ["StreamMessages", "is_media"]
 
-_FRAME_MS = 20
-_DIGITAL_SILENCE = (b64encode(SILENCE_FRAME).decode(),)
+_FRAME_MS: Final = 20
+_DIGITAL_SILENCE: Final = (b64encode(SILENCE_FRAME).decode(),)
 # What a telephone network sends when nobody speaks: zero of either sign, give or take
 # one step.
-_LINE_NOISE = bytes((0x7F, 0xFF, 0x7F, 0xFF, 0x7E, 0xFE))
-_NOISES = 16
-_MEDIA = '{"event":"media"'
-_BLOCK = 500  # built at once: for ten seconds
+_LINE_NOISE: Final = bytes((0x7F, 0xFF, 0x7F, 0xFF, 0x7E, 0xFE))
+_NOISES: Final = 16
+_MEDIA: Final = '{"event":"media"'
+_BLOCK: Final = 500  # built at once: for ten seconds
 # A media message up to its chunk number, by its sequence number; and from there to its
 # timestamp, by its chunk number. All calls share them: joining ready pieces takes a
 # third of the time of writing the numbers.
