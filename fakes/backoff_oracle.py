@@ -58,7 +58,8 @@ SLACK_LATE = 0.250
 SLACK_NOTICING = 10.0
 """Seconds until a client has noticed that a link which worked is gone.
 
-Its own close handshake may wait that long for a service that says no more.
+Its own close handshake may wait that long for a service that says no more
+(``close_timeout`` of https://websockets.readthedocs.io is 10 s unless set).
 """
 
 SLACK_AFTER_LEAVING = 0.300

@@ -174,7 +174,9 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     silence: _Positive = 10.0
     odd_frames: _Positive = 0.1
     ahead: _Positive = 5.0
-    least_wait: _Positive = 0.2
+    # Below what a client with a first delay of 250 ms, half as much again each time and
+    # half of it jitter may come to at its second: 187 ms.
+    least_wait: _Positive = 0.15
     early: _Positive = 0.05
     storm: _Count = 50
     permanent_window: _Positive = 30.0
