@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from fakes.engine import compiled
+from fakes.engine.link import EngineProcess
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).parent
@@ -83,6 +84,14 @@ def test_every_module_of_the_hot_path_is_compiled() -> None:
         assert str(import_module(name).__file__).endswith(compiled._SUFFIX)
 
 
+def test_the_engine_says_which_one_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As compiled as this process, or turned off."""
+    if not compiled.in_use():
+        monkeypatch.setenv(compiled.VARIABLE, "off")
+    with EngineProcess() as engine:
+        assert engine.health().compiled == compiled.in_use()
+
+
 @pure
 @pytest.mark.compiled
 def test_compiled_it_does_the_same_byte_for_byte() -> None:
@@ -90,7 +99,7 @@ def test_compiled_it_does_the_same_byte_for_byte() -> None:
     names = [
         *("engine_*", "twilio_arrivals", "twilio_caller", "twilio_stream"),
         *("twilio_virtual_call", "twilio_impairments", "twilio_playout"),
-        *("twilio_leg*", "caller_*", "speech_code", "budget"),
+        *("twilio_engine", "twilio_leg*", "caller_*", "speech_code", "budget"),
     ]
     files = [str(file) for name in names for file in HERE.glob(f"test_{name}.py")]
     done = run(*COMMAND, "-m", "pytest", "-p", "no:cacheprovider", *files)

@@ -12,6 +12,7 @@ BARE_SHARE = 0.65  # of what C does
 FULL_SHARE = 0.5
 USERS = 8.0  # times what a gevent user does
 LATE_MS = 5.0
+OWED = 1.0  # percent of the frames: with more, so many calls are not held
 GROWTH = 1.3  # CPU of a call among many, by that of a call among few
 CALL_BYTES = 40_000
 SET_UP_SECONDS = 5.0
@@ -71,6 +72,7 @@ def judged(
         ("whole, of C", _ratio(full, limit), FULL_SHARE, True),
         ("whole, times a gevent user", _ratio(full, users), USERS, True),
         ("whole, late p99 ms", _ms(whole), LATE_MS, False),
+        ("percent of frames owed, of 800", _owed(many), OWED, False),
         (
             "CPU a call, 800 by 100",
             _ratio(many.get("us", 0.0), few.get("us", 0.0)),
@@ -100,6 +102,12 @@ def judged(
 
 def _ratio(value: float, by: float) -> float | None:
     return value / by if value and by else None
+
+
+def _owed(figures: Figures) -> float | None:
+    """Return the percentage of frames that came when the next one was due, too."""
+    frames = figures.get("frames")
+    return 100 * figures["owed"] / frames if frames and "owed" in figures else None
 
 
 def _slope(few: Figures, many: Figures) -> float | None:
