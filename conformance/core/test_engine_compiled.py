@@ -56,7 +56,7 @@ def test_a_fresh_build_is_used_unless_it_is_turned_off(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And never where the interpreted classes are there already, as they are here."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("BUSYHOUR_CACHE", str(tmp_path))
     monkeypatch.delenv(compiled.VARIABLE, raising=False)
     for name in compiled.MODULES:
         import_module(name)
@@ -72,7 +72,7 @@ def test_a_fresh_build_is_used_unless_it_is_turned_off(
 
 def test_without_a_compiler_the_command_says_so_in_a_line(tmp_path: Path) -> None:
     """And exits with 2."""
-    done = run(*COMMAND, PATH="", XDG_CACHE_HOME=str(tmp_path))
+    done = run(*COMMAND, PATH="", BUSYHOUR_CACHE=str(tmp_path))
     assert done.returncode == 2
     assert done.stdout == "not compiled: no C compiler (cc) here\n"
 

@@ -30,7 +30,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import ModuleType
 
-# Nothing of voiceutils: its modules must not be loaded before the finder is in place.
+# Nothing that is compiled may be loaded before the finder is in place; voiceutils has
+# such modules, so nothing of it here.
+from fakes import cache_folder
 
 __all__ = ["MODULES", "VARIABLE", "build", "fresh_build", "in_use", "main", "use"]
 
@@ -216,8 +218,7 @@ def _prune(cache: Path) -> None:
 
 
 def _cache() -> Path:
-    home = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(home).expanduser() / "busyhour" / "compiled"
+    return cache_folder.cache() / "compiled"
 
 
 def _files(root: Path) -> Iterator[Path]:
