@@ -28,6 +28,7 @@ from typing import NamedTuple, TypeAlias
 from conformance._case import MUST, CaseFailed, Level
 from conformance._exchange import Exchange
 from conformance._index import all_cases
+from conformance._limits import Limits
 from conformance._line import Numbering, Unsupported
 from conformance._processes import start_agents, start_fakes
 from conformance._verdict import CLEAN, Judge, Pair, Verdict
@@ -89,6 +90,7 @@ def measure(wanted: Sequence[Pair], seed: int) -> dict[str, str]:
                 judge=Judge(strict=True),
                 numbering=Numbering(seed),
                 launchers=agents.launchers,
+                limits=Limits(backoff=agents.backoff),
             )
             try:
                 exchange.dial(shuffled)
