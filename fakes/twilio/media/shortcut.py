@@ -103,6 +103,8 @@ class Shortcut:
         stream: takes the messages.
         between_frames: whether picows holds no part of a frame. Set by who is told of
             its frames; the short way is closed as long as this is false.
+        behind: whether the transport may hold something that is yet to be sent. Set by
+            who sends by it; to ask it before each frame took 2 % of a call's time.
 
     Args:
         transport: of the socket.
@@ -111,7 +113,7 @@ class Shortcut:
 
     __slots__ = (
         *("_begin", "_end", "_file", "_size", "_traffic", "_transport"),
-        *("between_frames", "stream"),
+        *("behind", "between_frames", "stream"),
     )
 
     def __init__(self, transport: Transport, stream: MediaStream) -> None:
@@ -123,6 +125,7 @@ class Shortcut:
         self._size, self._begin, self._end = 0, b"", b""
         self._file: int = transport.get_extra_info("socket").fileno()
         self.between_frames = False
+        self.behind = True
 
     @staticmethod
     def exists(transport: Transport) -> bool:
@@ -149,7 +152,9 @@ class Shortcut:
     @property
     def is_free(self) -> bool:
         """Whether anything can be sent on it."""
-        return self._file >= 0 and not self._transport.get_write_buffer_size()
+        if self.behind:
+            self.behind = self._transport.get_write_buffer_size() > 0
+        return self._file >= 0 and not self.behind
 
     def post(self, text: str) -> None:
         """Send the stream's turn, ASCII, after all turns of this beat, and tell it."""
@@ -171,6 +176,7 @@ class Shortcut:
             sent = 0  # full, or broken: the transport finds out
         if sent < len(message):
             self._transport.write(message[sent:])
+            self.behind = True
 
     def _read(self, now: float) -> None:
         """Read all there is."""
@@ -223,6 +229,7 @@ class Shortcut:
     def _hand_on(self, rest: memoryview) -> None:
         """Give bytes to picows as if the event loop had read them."""
         self.between_frames = False
+        self.behind = True  # it answers pings by itself
         protocol: Any = self._transport.get_protocol()
         while rest:
             room = protocol.get_buffer(-1)

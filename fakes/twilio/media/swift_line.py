@@ -223,6 +223,8 @@ class SwiftLine(WSListener):
             transport.underlying_transport.get_write_buffer_size() < OVERFULL_BYTES
         ):
             transport.send(_TEXT, text)
+            if self._shortcut is not None:
+                self._shortcut.behind = True
 
     # --- from the network --------------------------------------------------------
 
