@@ -14,7 +14,7 @@ import pytest
 
 from fakes.processes import AgentProcess, WorldProcess, visits_at
 from fakes.stand_in.visits import What
-from fakes.twilio.caller.script import AwaitGreeting, HangUp, Say
+from fakes.twilio.caller.script import AwaitGreeting, AwaitHangUp, HangUp, Say
 from fakes.twilio.phone import place_call
 from voiceutils.errors import VoiceError
 
@@ -169,3 +169,26 @@ async def test_an_unmodified_agent_takes_calls(world: WorldProcess, agent: str) 
         await asyncio.to_thread(process.stop)
 
     assert [record.cause or record.outcome for record in records] == ["completed"] * 2
+
+
+async def test_an_unmodified_agent_hangs_up_over_rest(world: WorldProcess) -> None:
+    """By Twilio's own library and its own host, on the caller's good-bye."""
+    command = [sys.executable, str(AGENTS / "agent.py"), "{port}"]
+    talk = [AwaitGreeting(), Say("Thanks, goodbye.", reply=False), AwaitHangUp(12.0)]
+    process = AgentProcess(world.addresses, command, stand_in=True, deadline=40)
+    url = await asyncio.to_thread(process.start)
+    try:
+        record = await place_call(
+            url,
+            talk,
+            call=7103,
+            call_sid=f"CA{7103:032x}",
+            connect=process.detours,
+            deadline=30,
+            patience=12,
+            switch=world.addresses.control,
+        )
+    finally:
+        await asyncio.to_thread(process.stop)
+
+    assert (record.outcome, record.cause, record.findings) == ("completed", "", [])

@@ -11,6 +11,7 @@ import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 from urllib.parse import urlsplit
 from xml.sax.saxutils import quoteattr
 
@@ -32,12 +33,19 @@ from fakes.twilio.caller.script import (
     conversation,
 )
 from fakes.twilio.flow.flow_settings import FlowSettings
-from fakes.twilio.flow.orders import Voice
+from fakes.twilio.flow.orders import Over, Voice
 from fakes.twilio.leg.call_story import CallStory
 from fakes.twilio.leg.leg_call import LegCall
 from fakes.twilio.media.call_streams import CallStreams
 from fakes.twilio.media.recording import Recording
 from fakes.twilio.media.stream_core import Settings, StreamState
+from fakes.twilio.phones.link import link_here
+from fakes.twilio.phones.messages import (
+    CallRefused,
+    HangUpCall,
+    Ordered,
+    RedirectCall,
+)
 from fakes.twilio.web.credentials import credentials_of
 from fakes.twilio.web.dial import CallFailed, Reach, stream_of_socket_url
 from fakes.twilio.web.trust import trusting
@@ -88,6 +96,8 @@ class CallOrder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         speech: how the code in the audio is written and read; the fakes must do the
             same (``python -m fakes --speech robust``).
         flow: where the run of documents is worth varying.
+        switch: address of the control interface of the fakes whose REST interface is
+            to know the call, and may end or redirect it; empty: none.
     """
 
     agent: str
@@ -109,6 +119,7 @@ class CallOrder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     speech: SpeechMode = "exact"
     # Whoever tests an agent wants to know that it failed, not to hear an apology.
     flow: FlowSettings = FlowSettings(apology=False)
+    switch: str = ""
 
 
 async def place_call(
@@ -129,6 +140,7 @@ async def place_call(
     impairment: str = "",
     record_to: str = "",
     speech: SpeechMode = "exact",
+    switch: str = "",
 ) -> CallRecord:
     """Place one call and return its record; see :class:`CallOrder` for the arguments.
 
@@ -152,6 +164,7 @@ async def place_call(
         impairment=impairment,
         record_to=record_to,
         speech=speech,
+        switch=switch,
     )
     return await PhoneCall(order).run()
 
@@ -163,7 +176,10 @@ class PhoneCall:
         order: what call to place.
     """
 
-    __slots__ = ("_call", "_caller", "_ended", "_failed", "_leg", "_order", "_story")
+    __slots__ = (
+        *("_call", "_caller", "_ended", "_failed", "_leg", "_order", "_rest"),
+        *("_story",),
+    )
 
     def __init__(self, order: CallOrder) -> None:
         self._order = order
@@ -181,6 +197,8 @@ class PhoneCall:
         self._call: LegCall | None = None
         self._ended = ""  # why it was ended from outside
         self._failed = ""
+        # What the agent has done to the call over REST.
+        self._rest: Literal["", "hung up", "redirected"] = ""
 
     @property
     def streams(self) -> CallStreams | None:
@@ -211,15 +229,40 @@ class PhoneCall:
             self._story.find(failure.code, str(failure), time.monotonic())
             return self._record(time.monotonic())
         deadline = loop.call_later(self._order.deadline, self._expire)
+        self._tell_exchange()
         try:
             if not self._ended:
                 await call.run()
         finally:
             deadline.cancel()
+            if self._story.line is not None:
+                self._story.line.ended(Over("failed", "the phone let it go"))
         return self._record(self._story.ended_at or time.monotonic())
+
+    def _tell_exchange(self) -> None:
+        switch = self._order.switch
+        if switch:
+            self._story.line = link_here(switch).place(self._leg, self._obey)
+
+    def _obey(self, order: Ordered) -> None:
+        """Do what REST wants of the call."""
+        match order:
+            case HangUpCall(cause=cause) if cause:
+                self.hang_up(cause)
+            case HangUpCall() if self._call is not None:
+                self._rest = "hung up"
+                self._call.hang_up()
+            case RedirectCall(voice=voice) if self._call is not None:
+                self._rest = "redirected"
+                self._call.redirect(voice)
+            case CallRefused(reason=reason):
+                text = f"REST does not reach this call: {reason}"
+                self._story.find("switch", text, time.monotonic())
 
     def _leg_call(self, voice: Voice) -> LegCall:
         order = self._order
+        credentials = credentials_of(os.environ)
+        self._leg = self._leg._replace(account_sid=credentials.account_sid)
         # The tester has named this agent himself, wherever it is.
         host = urlsplit(order.agent).hostname or ""
         return LegCall(
@@ -228,7 +271,7 @@ class PhoneCall:
             voice,
             observer=self._story,
             reach=Reach(
-                order.auth_token or credentials_of(os.environ).auth_token,
+                order.auth_token or credentials.auth_token,
                 order.connect,
                 order.authority,
                 anywhere=not is_loopback(host),
@@ -312,13 +355,19 @@ class PhoneCall:
     def _cause(self) -> str:
         caller, story = self._caller, self._story
         stream = self._call.streams.talk if self._call is not None else None
+        at_end = caller.awaits_hang_up
         if caller.completed and (story.opened_at is not None or not story.failed):
             return ""
         for cause in (self._ended, self._failed, caller.cause):
             if cause:
                 return cause
-        if stream is None or stream.state is not StreamState.ENDED_BY_AGENT:
-            return story.cause or "the call ended without a reason"
-        if caller.awaits_hang_up and stream.closed_politely:
-            return ""
-        return f"{stream.end} {caller.where}"
+        hung_up = self._rest == "hung up"
+        closed = (
+            stream if stream and stream.state is StreamState.ENDED_BY_AGENT else None
+        )
+        if closed is not None and not hung_up:
+            polite = at_end and closed.closed_politely
+            return "" if polite else f"{closed.end} {caller.where}"
+        if hung_up or (self._rest == "redirected" and not story.cause):
+            return "" if at_end else f"agent ended the call over REST {caller.where}"
+        return story.cause or "the call ended without a reason"

@@ -17,6 +17,7 @@ from fakes.twilio.exchange.call_state import (
     Call,
     CallPlan,
     Notification,
+    Steered,
     dialled_plan,
     incoming_plan,
 )
@@ -120,10 +121,29 @@ class Exchange:
         self._ringing.dial(call, now)
         return call
 
-    def adopt(self, leg: CallLeg, voice: Voice, now: float) -> Call:
-        """Enter a call that came about elsewhere and runs already, ringing."""
+    def adopt(
+        self,
+        leg: CallLeg,
+        voice: Voice,
+        now: float,
+        elsewhere: Steered | None = None,
+    ) -> Call:
+        """Enter a call that came about elsewhere and runs already, ringing.
+
+        Raises:
+            SettingError: it belongs to another account, or goes on already.
+        """
+        account = self.credentials.account_sid
+        if leg.account_sid != account:
+            raise SettingError(f"the call belongs to {leg.account_sid}, not {account}")
+        known = self.calls.get(leg.call_sid)
+        if known is not None:
+            if not known.over:
+                raise SettingError(f"there is a call {leg.call_sid} already")
+            self.forget(known)
         plan = CallPlan(leg.from_number, leg.to_number, voice)
         call = self._enter(leg, plan, now)
+        call.elsewhere = elsewhere
         call.status, call.running, call.dialled_at = "ringing", True, now
         return call
 
@@ -150,8 +170,9 @@ class Exchange:
             return
         call.status, call.answered_at, call.updated_at = "in-progress", now, now
         self.tell(call, "answered", now)
-        limit = call.plan.time_limit or self.settings.time_limit
-        self.at(now + limit, self._expire(call))
+        if call.elsewhere is None:
+            limit = call.plan.time_limit or self.settings.time_limit
+            self.at(now + limit, self._expire(call))
         partner = self.calls.get(call.partner)
         if call.leg.direction == "inbound":
             if partner is not None:

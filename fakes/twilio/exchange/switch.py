@@ -14,7 +14,7 @@ from typing import Any
 
 from fakes.twilio.caller.caller import Caller
 from fakes.twilio.caller.party import Party
-from fakes.twilio.exchange.call_state import Call
+from fakes.twilio.exchange.call_state import Call, Steered
 from fakes.twilio.exchange.deliveries import Deliveries
 from fakes.twilio.exchange.exchange import Exchange
 from fakes.twilio.exchange.leg_requests import LegRequests
@@ -41,7 +41,6 @@ from fakes.twilio.web.cookies import Cookies
 from fakes.twilio.web.credentials import Credentials
 from fakes.twilio.web.dial import Reach
 from fakes.twilio.web.webhook import CallLeg
-from voiceutils.errors import SettingError
 
 __all__ = ["Switch"]
 
@@ -159,11 +158,8 @@ class Switch:
             What to give to the leg's ``LegCall``; then call :meth:`attach`.
 
         Raises:
-            SettingError: it belongs to another account.
+            SettingError: it belongs to another account, or goes on already.
         """
-        account = self.exchange.credentials.account_sid
-        if leg.account_sid != account:
-            raise SettingError(f"the call belongs to {leg.account_sid}, not {account}")
         call = self.exchange.adopt(leg, voice, self.now())
         return LegWatch(self, call, observer)
 
@@ -180,10 +176,10 @@ class Switch:
             case Connect(sid):
                 self._connect(self.exchange.calls[sid])
             case HangUp(sid, cause):
-                if leg := self._legs.get(sid):
+                if leg := self._steered(sid):
                     leg.hang_up(cause)
             case Redirect(sid, voice):
-                if leg := self._legs.get(sid):
+                if leg := self._steered(sid):
                     leg.redirect(voice)
             case DialEnded(call_sid=sid):
                 future = self._dials.get(sid)
@@ -191,6 +187,12 @@ class Switch:
                     future.set_result(order)
             case Deliver():
                 self._start(self._deliveries.deliver(order))
+
+    def _steered(self, sid: str) -> Steered | None:
+        """Return the leg of a call, wherever it runs."""
+        call = self.exchange.calls.get(sid)
+        elsewhere = None if call is None else call.elsewhere
+        return elsewhere or self._legs.get(sid)
 
     def _run(self, call: Call, *, answered: bool) -> LegCall:
         dialled = self._dialled.get(call.sid)
