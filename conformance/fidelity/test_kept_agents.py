@@ -174,7 +174,7 @@ async def test_an_unmodified_agent_takes_calls(world: WorldProcess, agent: str) 
 async def test_an_unmodified_agent_hangs_up_over_rest(world: WorldProcess) -> None:
     """By Twilio's own library and its own host, on the caller's good-bye."""
     command = [sys.executable, str(AGENTS / "agent.py"), "{port}"]
-    talk = [AwaitGreeting(), Say("Thanks, goodbye.", reply=False), AwaitHangUp(12.0)]
+    talk = (AwaitGreeting(), Say("Thanks, goodbye.", reply=False), AwaitHangUp(12.0))
     process = AgentProcess(world.addresses, command, stand_in=True, deadline=40)
     url = await asyncio.to_thread(process.start)
     try:

@@ -15,11 +15,10 @@ from typing import Literal
 from urllib.parse import urlsplit
 from xml.sax.saxutils import quoteattr
 
-import msgspec
-
 from fakes.call_record import ENDED_BY_TESTER, CallRecord, LineEvent
 from fakes.loopback import is_loopback
 from fakes.speech import SpeechMode
+from fakes.twilio.call_order import CallOrder
 from fakes.twilio.caller.caller import PATIENCE, Caller
 from fakes.twilio.caller.script import (
     AwaitGreeting,
@@ -32,7 +31,6 @@ from fakes.twilio.caller.script import (
     Say,
     conversation,
 )
-from fakes.twilio.flow.flow_settings import FlowSettings
 from fakes.twilio.flow.orders import Over, Voice
 from fakes.twilio.leg.call_story import CallStory
 from fakes.twilio.leg.leg_call import LegCall
@@ -67,59 +65,6 @@ __all__ = [
     "conversation",
     "place_call",
 ]
-
-
-class CallOrder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What call to place.
-
-    Attributes:
-        agent: the voice webhook (``http(s)://``) or the media socket (``ws(s)://``).
-        conversation: what the caller does.
-        call: the caller's number, at most 24 bits; its speech carries it.
-        auth_token: signs webhook and upgrade; never recorded.
-        drop_every: leave out every n-th frame of caller speech.
-        connect: host -> "IP:PORT" to connect to in its place; Host and signature keep
-            the original. Without TLS, unless there is an ``authority``.
-        deadline: seconds that the whole call may take.
-        intended_at: when the call should have begun (monotonic seconds), to tell a
-            late generator from a slow agent.
-        patience: seconds to wait for a greeting or a reply.
-        holding_time: seconds after which the caller hangs up; None: with the script.
-        call_sid: ``CA`` and 32 hex digits; random when None.
-        seed: decides stream sid and first timestamp.
-        settings: where Twilio's behaviour is worth varying.
-        authority: path of a file with certificates of authorities, by which the
-            agent's own is checked; the public ones when empty.
-        impairment: how bad the path is: a name of
-            :data:`fakes.twilio.media.impairments.PROFILES`; empty for a perfect one.
-        record_to: path of a WAV file, the caller left, the agent right.
-        speech: how the code in the audio is written and read; the fakes must do the
-            same (``python -m fakes --speech robust``).
-        flow: where the run of documents is worth varying.
-        switch: address of the control interface of the fakes whose REST interface is
-            to know the call, and may end or redirect it; empty: none.
-    """
-
-    agent: str
-    conversation: tuple[ConversationStep, ...]
-    call: int
-    auth_token: str = ""
-    drop_every: int | None = None
-    connect: dict[str, str] = {}
-    deadline: float = 60.0
-    intended_at: float | None = None
-    patience: float = PATIENCE
-    holding_time: float | None = None
-    call_sid: str | None = None
-    seed: int = 0
-    settings: Settings = Settings()
-    authority: str = ""
-    impairment: str = ""
-    record_to: str = ""
-    speech: SpeechMode = "exact"
-    # Whoever tests an agent wants to know that it failed, not to hear an apology.
-    flow: FlowSettings = FlowSettings(apology=False)
-    switch: str = ""
 
 
 async def place_call(
@@ -221,6 +166,10 @@ class PhoneCall:
         loop = asyncio.get_running_loop()
         if self._order.authority:
             trusting(self._order.authority)  # a wrong path is told at once
+        switch = self._order.switch
+        link = link_here(switch) if switch else None
+        if link is not None:
+            await link.opened()
         self._story.placed_at = time.monotonic()
         try:
             call = self._call = self._leg_call(self._voice())
@@ -229,7 +178,8 @@ class PhoneCall:
             self._story.find(failure.code, str(failure), time.monotonic())
             return self._record(time.monotonic())
         deadline = loop.call_later(self._order.deadline, self._expire)
-        self._tell_exchange()
+        if link is not None:
+            self._story.line = link.place(self._leg, self._obey)
         try:
             if not self._ended:
                 await call.run()
@@ -238,11 +188,6 @@ class PhoneCall:
             if self._story.line is not None:
                 self._story.line.ended(Over("failed", "the phone let it go"))
         return self._record(self._story.ended_at or time.monotonic())
-
-    def _tell_exchange(self) -> None:
-        switch = self._order.switch
-        if switch:
-            self._story.line = link_here(switch).place(self._leg, self._obey)
 
     def _obey(self, order: Ordered) -> None:
         """Do what REST wants of the call."""

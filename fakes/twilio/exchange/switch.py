@@ -40,7 +40,6 @@ from fakes.twilio.web.call_failed import CallFailed
 from fakes.twilio.web.cookies import Cookies
 from fakes.twilio.web.credentials import Credentials
 from fakes.twilio.web.dial import Reach
-from fakes.twilio.web.webhook import CallLeg
 
 __all__ = ["Switch"]
 
@@ -143,29 +142,6 @@ class Switch:
         call = self.exchange.ring_in(person, to_number, self.now())
         self.pump()
         return call
-
-    def register(
-        self, leg: CallLeg, voice: Voice, observer: Observer | None = None
-    ) -> Observer:
-        """Enter a call that somebody else runs, so that REST knows it.
-
-        Args:
-            leg: whose sid and account it has.
-            voice: its first document.
-            observer: is told everything, too.
-
-        Returns:
-            What to give to the leg's ``LegCall``; then call :meth:`attach`.
-
-        Raises:
-            SettingError: it belongs to another account, or goes on already.
-        """
-        call = self.exchange.adopt(leg, voice, self.now())
-        return LegWatch(self, call, observer)
-
-    def attach(self, leg: LegCall) -> None:
-        """Let REST act on a leg that was registered."""
-        self._legs[leg.call.call_sid] = leg
 
     # --- orders of the exchange --------------------------------------------------
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from fakes.twilio.exchange.call_state import Call
+from fakes.twilio.exchange.call_state import Call, CallPlan
 from fakes.twilio.exchange.exchange import Exchange
 from fakes.twilio.flow.orders import Over, Voice
 from fakes.twilio.phones.messages import (
@@ -17,7 +17,6 @@ from fakes.twilio.phones.messages import (
     RedirectCall,
     Told,
 )
-from voiceutils.errors import SettingError
 
 __all__ = ["MOST_CALLS", "PhoneCalls"]
 
@@ -62,20 +61,26 @@ class PhoneCalls:
         """Enter a call, or return why it cannot be."""
         if len(self._calls) >= MOST_CALLS:
             return f"a phone has {MOST_CALLS} calls at most"
-        remote = _RemoteLeg(told.call_sid, self._order)
-        try:
-            call = self._exchange.adopt(told.leg, Voice(), now, remote)
-        except SettingError as error:
-            return str(error)
-        self._calls[told.call_sid] = call
+        sid, exchange = told.call_sid, self._exchange
+        account = exchange.credentials.account_sid
+        if told.account_sid != account:
+            return f"the call belongs to {told.account_sid}, not {account}"
+        known = exchange.calls.get(sid)
+        if known is not None:
+            if known.running or not known.over:
+                return f"there is a call {sid} already"
+            exchange.forget(known)
+        plan = CallPlan(told.from_number, told.to_number, Voice())
+        call = self._calls[sid] = exchange.enter(told.leg, plan, now)
+        call.elsewhere = _RemoteLeg(sid, self._order)
+        call.status, call.running, call.dialled_at = "ringing", True, now
         return ""
 
     def _end(self, sid: str, over: Over, now: float) -> None:
         call = self._calls.pop(sid, None)
         if call is not None:
-            call.elsewhere = (
-                None  # the socket need not live as long as the call is kept
-            )
+            # The socket need not be kept for as long as the call is.
+            call.elsewhere = None
             self._exchange.leg_ended(call, over, now)
 
 

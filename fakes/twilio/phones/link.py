@@ -1,6 +1,7 @@
 """A phone's socket to the exchange: one for all calls of an event loop.
 
-A call never waits for it and never fails with it. What the exchange cannot be told, the
+A call never fails with it, and only the first waits until it is open, not for long, so
+that REST knows the call when the agent does. What the exchange cannot be told, the
 call's record says.
 """
 
@@ -28,8 +29,9 @@ from voiceutils.errors import WireError
 __all__ = ["LinkedCall", "PhoneLink", "link_here"]
 
 _OPENS_WITHIN = 5.0
+_AWAITED = 0.25  # seconds; it takes 3 ms to open, or to be refused, on one machine
 _CLOSES_WITHIN = 1.0
-_IDLE = 1.0  # seconds without a call after which the socket is closed
+_IDLE = 10.0  # seconds without a call after which the socket is closed
 _AGAIN_AFTER = 5.0  # seconds after which one that was lost is tried anew
 
 
@@ -67,6 +69,7 @@ class PhoneLink:
         self.teller = Teller()
         self._control = control.rstrip("/")
         self._wake = asyncio.Event()
+        self._decided = asyncio.Event()  # it is open, or never will be
         self._lost_at: float | None = None
         self._leaving = False
         self._idle: asyncio.TimerHandle | None = None
@@ -79,6 +82,13 @@ class PhoneLink:
         return self._leaving or (
             lost_at is not None and time.monotonic() > lost_at + _AGAIN_AFTER
         )
+
+    async def opened(self) -> None:
+        """Wait a little for an answer of the exchange, whichever it is."""
+        if not self._decided.is_set():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_AWAITED):
+                    await self._decided.wait()
 
     def place(self, leg: CallLeg, obey: Obey) -> LinkedCall:
         """Tell of a call that rings; see :meth:`Teller.place`."""
@@ -109,6 +119,7 @@ class PhoneLink:
                 compression=None,
                 proxy=None,
             ) as socket:
+                self._decided.set()
                 await self._carry(socket)
         except ConnectionClosed as closed:
             end = closed.rcvd or closed.sent
@@ -120,6 +131,7 @@ class PhoneLink:
             self.teller.lose(f"{self._control}: {reason}")
             # What is kept of this link must not keep the loop.
             self._task = self._idle = None
+            self._decided.set()
             self._wake = asyncio.Event()
 
     async def _carry(self, socket: ClientConnection) -> None:
@@ -134,8 +146,9 @@ class PhoneLink:
         finally:
             writer.cancel()
             # The loop may end with the last call, of which this is not told yet.
-            with suppress(ConnectionClosed):
-                await self._tell(socket)
+            with suppress(ConnectionClosed, TimeoutError):
+                async with asyncio.timeout(_CLOSES_WITHIN):
+                    await self._tell(socket)
 
     async def _write(self, socket: ClientConnection) -> None:
         with suppress(ConnectionClosed):  # the reader sees it, too

@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 
 import msgspec
@@ -143,7 +144,7 @@ def placed(leg: CallLeg) -> CallPlaced:
     )
 
 
-def encode_frame(messages: list[Told] | list[Ordered]) -> str:
+def encode_frame(messages: Sequence[Told | Ordered]) -> str:
     """Return a text frame; at most :data:`MOST_IN_FRAME` messages fit."""
     return _encoder.encode(messages).decode()
 
