@@ -14,7 +14,13 @@ import pytest
 
 from fakes.processes import AgentProcess, WorldProcess, visits_at
 from fakes.stand_in.visits import What
-from fakes.twilio.caller.script import AwaitGreeting, AwaitHangUp, HangUp, Say
+from fakes.twilio.caller.script import (
+    AwaitGreeting,
+    AwaitHangUp,
+    Conversation,
+    HangUp,
+    Say,
+)
 from fakes.twilio.phone import place_call
 from voiceutils.errors import VoiceError
 
@@ -143,11 +149,22 @@ def test_fakes_that_stand_in_for_nobody_are_a_mistake_of_the_user() -> None:
         AgentProcess(plain.addresses, ["true"], stand_in=True).start()
 
 
-@pytest.mark.parametrize("agent", ["agent.py", "shell/serve.py"])
-async def test_an_unmodified_agent_takes_calls(world: WorldProcess, agent: str) -> None:
-    """Two callers at once get their answers, over hosts that stand in its code."""
+ASKS = (AwaitGreeting(), Say("Where is my parcel?"), HangUp())
+LEAVES = (AwaitGreeting(), Say("Thanks, goodbye.", reply=False), AwaitHangUp(12.0))
+
+
+@pytest.mark.parametrize(
+    ("agent", "talks"),
+    [("agent.py", (ASKS, ASKS, LEAVES)), ("shell/serve.py", (ASKS, ASKS))],
+)
+async def test_an_unmodified_agent_takes_calls(
+    world: WorldProcess, agent: str, talks: tuple[Conversation, ...]
+) -> None:
+    """Several callers at once get their answers, over hosts that stand in its code.
+
+    On a good-bye, it ends the call over REST, by Twilio's own library.
+    """
     command = [sys.executable, str(AGENTS / agent), "{port}"]
-    talk = (AwaitGreeting(), Say("Where is my parcel?"), HangUp())
     process = AgentProcess(world.addresses, command, stand_in=True, deadline=40)
     url = await asyncio.to_thread(process.start)
     try:
@@ -155,40 +172,20 @@ async def test_an_unmodified_agent_takes_calls(world: WorldProcess, agent: str) 
             *(
                 place_call(
                     url,
-                    list(talk),
+                    talk,
                     call=call,
                     call_sid=f"CA{call:032x}",
                     connect=process.detours,
                     deadline=30,
                     patience=12,
+                    switch=world.addresses.control,
                 )
-                for call in (7101, 7102)
+                for call, talk in enumerate(talks, 7101)
             )
         )
     finally:
         await asyncio.to_thread(process.stop)
 
-    assert [record.cause or record.outcome for record in records] == ["completed"] * 2
-
-
-async def test_an_unmodified_agent_hangs_up_over_rest(world: WorldProcess) -> None:
-    """By Twilio's own library and its own host, on the caller's good-bye."""
-    command = [sys.executable, str(AGENTS / "agent.py"), "{port}"]
-    talk = (AwaitGreeting(), Say("Thanks, goodbye.", reply=False), AwaitHangUp(12.0))
-    process = AgentProcess(world.addresses, command, stand_in=True, deadline=40)
-    url = await asyncio.to_thread(process.start)
-    try:
-        record = await place_call(
-            url,
-            talk,
-            call=7103,
-            call_sid=f"CA{7103:032x}",
-            connect=process.detours,
-            deadline=30,
-            patience=12,
-            switch=world.addresses.control,
-        )
-    finally:
-        await asyncio.to_thread(process.stop)
-
-    assert (record.outcome, record.cause, record.findings) == ("completed", "", [])
+    outcomes = [record.cause or record.outcome for record in records]
+    assert outcomes == ["completed"] * len(talks)
+    assert not any(record.findings for record in records)

@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 from twilio.base.exceptions import TwilioRestException
-from websockets.asyncio.client import connect
+from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from conformance.core._tiny_agent import tiny_agent
+from conformance.core._webhook_server import answer, serving
 from conformance.fidelity._twilio_agent import EchoAgent, serving_agent
 from conformance.fidelity.test_twilio_sdk import client_of, inside, status_of, until
 from fakes.call_record import CallRecord
@@ -54,8 +55,10 @@ async def agent() -> AsyncIterator[EchoAgent]:
 class Phoned:
     """A call that is placed in a task, and Twilio's client."""
 
-    def __init__(self, world: Any, url: str, *steps: ConversationStep) -> None:
-        self.sid = f"CA{uuid.uuid4().hex}"
+    def __init__(
+        self, world: Any, url: str, *steps: ConversationStep, sid: str = ""
+    ) -> None:
+        self.sid = sid or f"CA{uuid.uuid4().hex}"
         self.client = client_of(world)
         self.call = self.client.calls(self.sid)
         self._task = asyncio.ensure_future(
@@ -139,6 +142,28 @@ async def test_a_call_is_transferred_to_another_document(
     assert agent.forged == 0
     await phoned.update(status="completed")
     await phoned.over()
+
+
+async def test_rest_knows_a_call_when_the_agent_does(
+    world: WorldProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even the first, for which the socket must be opened."""
+    sid, statuses = f"CA{uuid.uuid4().hex}", list[str]()
+
+    class Slow(connect):
+        async def __aenter__(self) -> ClientConnection:
+            await asyncio.sleep(0.1)
+            return await super().__aenter__()
+
+    async def ask(writer: asyncio.StreamWriter) -> None:
+        statuses.append(await status_of(client_of(world), sid))
+        writer.write(answer(200, b"<Response><Hangup/></Response>"))
+
+    monkeypatch.setattr(link, "connect", Slow)
+    async with serving(ask) as server:
+        phoned = Phoned(world, server.url, AwaitHangUp(5.0), sid=sid)
+        await phoned.over()
+    assert statuses == ["ringing"]
 
 
 async def test_rest_knows_how_the_caller_left(

@@ -34,7 +34,6 @@ from fakes.twilio.flow.flow_settings import FlowSettings
 from fakes.twilio.flow.orders import DialOut, Noted, Over, Voice
 from fakes.twilio.leg.bridge import Bridge
 from fakes.twilio.leg.leg_call import DialEnd, LegCall
-from fakes.twilio.leg.observer import Observer
 from fakes.twilio.media.stream_core import Settings
 from fakes.twilio.web.call_failed import CallFailed
 from fakes.twilio.web.cookies import Cookies
