@@ -30,6 +30,9 @@ __all__ = ["LinkedCall", "PhoneLink", "link_here"]
 
 _OPENS_WITHIN = 5.0
 _AWAITED = 0.25  # seconds; it takes 3 ms to open, or to be refused, on one machine
+# Seconds after a frame in which what is to be told gathers: a frame costs this process
+# and the fakes some 80 us each, so calls dialled one a millisecond would cost twice that.
+_TOGETHER = 0.005
 _CLOSES_WITHIN = 1.0
 _IDLE = 10.0  # seconds without a call after which the socket is closed
 _AGAIN_AFTER = 5.0  # seconds after which one that was lost is tried anew
@@ -97,7 +100,7 @@ class PhoneLink:
         return LinkedCall(self, leg.call_sid)
 
     def changed(self) -> None:
-        """Tell what there is to be told, with all else of this turn of the loop."""
+        """Tell what there is to be told, together with what else is."""
         if self._idle is not None:
             self._idle.cancel()
             self._idle = None
@@ -159,6 +162,7 @@ class PhoneLink:
                 if self.teller.idle and self._idle is None:
                     loop = asyncio.get_running_loop()
                     self._idle = loop.call_later(_IDLE, self._leave)
+                await asyncio.sleep(_TOGETHER)
             await socket.close()
 
     async def _tell(self, socket: ClientConnection) -> None:
