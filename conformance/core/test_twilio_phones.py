@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from fakes.twilio.exchange.call_state import Call
 from fakes.twilio.exchange.exchange import Exchange
 from fakes.twilio.exchange.lifecycle import Status, may_follow
-from fakes.twilio.exchange.switch_orders import HangUp, Redirect
+from fakes.twilio.exchange.numbers import OWN_NUMBER
+from fakes.twilio.exchange.switch_orders import Deliver, HangUp, Redirect
 from fakes.twilio.flow.orders import Over, Voice
 from fakes.twilio.phones.calls import PhoneCalls
 from fakes.twilio.phones.messages import (
@@ -224,6 +225,20 @@ def test_a_phone_enters_only_calls_of_the_account_and_each_once() -> None:
     assert two.reason == f"there is a call {SIDS[1]} already"
     assert [*desk.exchange.calls] == [SIDS[1]]
     assert not desk.exchange.calls[SIDS[1]].over
+
+
+def test_the_number_that_was_called_is_told_of_the_end() -> None:
+    """Its status callback is for every call to it, wherever the phone is."""
+    desk = Desk()
+    number = desk.exchange.numbers.own[OWN_NUMBER]
+    number.status_callback = "http://127.0.0.1:8080/status"
+    for message in (placed(LEGS[0]), CallAnswered(SIDS[0]), CallEnded(SIDS[0])):
+        desk.phone.take(message, 0.0)
+    assert desk.exchange.calls[SIDS[0]].phone_number_sid == number.sid
+    (told,) = desk.exchange.take()
+    assert isinstance(told, Deliver)
+    assert told.request.url == number.status_callback
+    assert dict(told.request.form)["CallStatus"] == "completed"
 
 
 def test_a_sid_may_be_used_again_when_its_call_is_over() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from fakes.twilio.exchange.call_state import Call, CallPlan
+from fakes.twilio.exchange.call_state import Call, CallPlan, incoming_plan
 from fakes.twilio.exchange.exchange import Exchange
 from fakes.twilio.flow.orders import Over, Voice
 from fakes.twilio.phones.messages import (
@@ -70,8 +70,12 @@ class PhoneCalls:
             if known.running or not known.over:
                 return f"there is a call {sid} already"
             exchange.forget(known)
+        own = exchange.numbers.own.get(told.to_number)
         plan = CallPlan(told.from_number, told.to_number, Voice())
+        if own is not None:
+            plan = incoming_plan(own, told.from_number)
         call = self._calls[sid] = exchange.enter(told.leg, plan, now)
+        call.phone_number_sid = own.sid if own else ""
         call.elsewhere = _RemoteLeg(sid, self._order)
         call.status, call.running, call.dialled_at = "ringing", True, now
         return ""

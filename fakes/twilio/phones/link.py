@@ -29,9 +29,9 @@ from voiceutils.errors import WireError
 __all__ = ["LinkedCall", "PhoneLink", "link_here"]
 
 _OPENS_WITHIN = 5.0
-_AWAITED = 0.25  # seconds; it takes 3 ms to open, or to be refused, on one machine
+_AWAITED = 0.25  # seconds; 2 ms to open and 1 to be refused, on one machine
 # Seconds after a frame in which what is to be told gathers: a frame costs this process
-# and the fakes some 80 us each, so calls dialled one a millisecond would cost twice that.
+# and the fakes some 80 us each, and a call dialled each millisecond would have two.
 _TOGETHER = 0.005
 _CLOSES_WITHIN = 1.0
 _IDLE = 10.0  # seconds without a call after which the socket is closed

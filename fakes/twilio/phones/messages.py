@@ -61,12 +61,11 @@ class _Message(msgspec.Struct, frozen=True, tag_field="type", omit_defaults=True
 
 
 class CallPlaced(_Message, frozen=True, kw_only=True, tag="placed"):
-    """A call rings: the exchange may act on it from now on."""
+    """A call to the account rings: the exchange may act on it from now on."""
 
     account_sid: _Account
     from_number: _Name
     to_number: _Name
-    direction: Literal["inbound", "outbound-api"] = "inbound"
 
     @property
     def leg(self) -> CallLeg:
@@ -76,7 +75,6 @@ class CallPlaced(_Message, frozen=True, kw_only=True, tag="placed"):
             self.account_sid,
             self.from_number,
             self.to_number,
-            self.direction,
         )
 
 
