@@ -182,6 +182,7 @@ class Line(Records):
                 authority=self.reach.authority,
                 record_to=album.recording(self.call) if album else "",
                 speech=self._speech,
+                switch=self._control,
             )
         if album is not None:
             album.add(self.record)

@@ -69,6 +69,7 @@ class Lines:
         seed: decides the calls' SIDs, and with them who meets which fault.
         recordings: folder for stereo recordings, of at most `RECORDED_AT_ONCE` calls
             at a time; None records nothing.
+        switch: see `CallOrder`.
 
     Attributes:
         closing: whether the run is over; no call is placed any more.
@@ -86,6 +87,7 @@ class Lines:
         speech: SpeechMode = "exact",
         seed: int = 0,
         recordings: Path | None = None,
+        switch: str = "",
     ) -> None:
         self.agent = agent
         self.closing = False
@@ -95,6 +97,7 @@ class Lines:
         self._speech: SpeechMode = speech
         self._seed = seed
         self._recordings = recordings
+        self._switch = switch
         self._on_record = on_record
         self.up = 0
         self._pool = Pool(SETTLING_AT_ONCE)
@@ -158,6 +161,7 @@ class Lines:
             seed=self._seed,
             call_sid=sid_of(call, self._seed),
             record_to=self._recording(call),
+            switch=self._switch,
         )
         number = self._engine.dial(order)
         self.up += 1

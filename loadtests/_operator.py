@@ -133,6 +133,7 @@ class Operator:
             authority=self.options.authority,
             seed=self.options.call_seed,
             recordings=self.evidence.folder if self.evidence else None,
+            switch=self.numbers.control,
         )
         self.attendant = Attendant(
             lines,

@@ -5,11 +5,9 @@ from __future__ import annotations
 import asyncio
 
 import msgspec
-import pytest
 
 from conformance.core._webhook_server import answer, serving
 from fakes.addresses import Addresses
-from fakes.twilio.caller.caller import Caller
 from fakes.twilio.caller.script import HangUp, Pause
 from fakes.twilio.exchange.call_state import CallbackPlan, CallPlan
 from fakes.twilio.exchange.lifecycle import EVENTS
@@ -17,40 +15,9 @@ from fakes.twilio.exchange.numbers import OWN_NUMBER, Person
 from fakes.twilio.exchange.settings import TwilioSettings
 from fakes.twilio.exchange.switch import Switch
 from fakes.twilio.flow.orders import Voice
-from fakes.twilio.leg.leg_call import LegCall
-from fakes.twilio.web.credentials import Credentials
-from fakes.twilio.web.webhook import CallLeg
-from voiceutils.errors import SettingError
 
 PAUSE = Voice(twiml='<Response><Pause length="20"/></Response>')
 SILENT = (Pause(20.0), HangUp())
-
-
-async def test_a_call_that_somebody_else_runs_can_be_registered() -> None:
-    """REST's hang-up then reaches it, and its end is the exchange's."""
-    switch = Switch()
-    leg = CallLeg.of(7)
-    observer = switch.register(leg, PAUSE)
-    running = LegCall(leg, Caller(SILENT, call=7), PAUSE, observer=observer)
-    switch.attach(running)
-    task = asyncio.ensure_future(running.run())
-    call = switch.exchange.calls[leg.call_sid]
-    for _ in range(200):
-        if call.status == "in-progress":
-            break
-        await asyncio.sleep(0.01)
-    switch.exchange.hang_up(call, switch.now())
-    switch.pump()
-    over = await asyncio.wait_for(task, 5.0)
-    assert (over.status, call.status) == ("completed", "completed")
-    await switch.stop()
-
-
-def test_a_call_of_another_account_cannot_be_registered() -> None:
-    """Its signatures would be wrong."""
-    switch = Switch(credentials=Credentials(account_sid=f"AC{'9' * 32}"))
-    with pytest.raises(SettingError, match="belongs to"):
-        switch.register(CallLeg.of(7), PAUSE)
 
 
 async def test_a_callback_that_fails_is_noted_and_the_call_goes_on() -> None:

@@ -14,7 +14,13 @@ import pytest
 
 from fakes.processes import AgentProcess, WorldProcess, visits_at
 from fakes.stand_in.visits import What
-from fakes.twilio.caller.script import AwaitGreeting, HangUp, Say
+from fakes.twilio.caller.script import (
+    AwaitGreeting,
+    AwaitHangUp,
+    Conversation,
+    HangUp,
+    Say,
+)
 from fakes.twilio.phone import place_call
 from voiceutils.errors import VoiceError
 
@@ -143,11 +149,22 @@ def test_fakes_that_stand_in_for_nobody_are_a_mistake_of_the_user() -> None:
         AgentProcess(plain.addresses, ["true"], stand_in=True).start()
 
 
-@pytest.mark.parametrize("agent", ["agent.py", "shell/serve.py"])
-async def test_an_unmodified_agent_takes_calls(world: WorldProcess, agent: str) -> None:
-    """Two callers at once get their answers, over hosts that stand in its code."""
+ASKS = (AwaitGreeting(), Say("Where is my parcel?"), HangUp())
+LEAVES = (AwaitGreeting(), Say("Thanks, goodbye.", reply=False), AwaitHangUp(12.0))
+
+
+@pytest.mark.parametrize(
+    ("agent", "talks"),
+    [("agent.py", (ASKS, ASKS, LEAVES)), ("shell/serve.py", (ASKS, ASKS))],
+)
+async def test_an_unmodified_agent_takes_calls(
+    world: WorldProcess, agent: str, talks: tuple[Conversation, ...]
+) -> None:
+    """Several callers at once get their answers, over hosts that stand in its code.
+
+    On a good-bye, it ends the call over REST, by Twilio's own library.
+    """
     command = [sys.executable, str(AGENTS / agent), "{port}"]
-    talk = (AwaitGreeting(), Say("Where is my parcel?"), HangUp())
     process = AgentProcess(world.addresses, command, stand_in=True, deadline=40)
     url = await asyncio.to_thread(process.start)
     try:
@@ -155,17 +172,20 @@ async def test_an_unmodified_agent_takes_calls(world: WorldProcess, agent: str) 
             *(
                 place_call(
                     url,
-                    list(talk),
+                    talk,
                     call=call,
                     call_sid=f"CA{call:032x}",
                     connect=process.detours,
                     deadline=30,
                     patience=12,
+                    switch=world.addresses.control,
                 )
-                for call in (7101, 7102)
+                for call, talk in enumerate(talks, 7101)
             )
         )
     finally:
         await asyncio.to_thread(process.stop)
 
-    assert [record.cause or record.outcome for record in records] == ["completed"] * 2
+    outcomes = [record.cause or record.outcome for record in records]
+    assert outcomes == ["completed"] * len(talks)
+    assert not any(record.findings for record in records)

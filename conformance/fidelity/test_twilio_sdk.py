@@ -14,6 +14,7 @@ from twilio.rest import Client
 from conformance.fidelity._twilio_agent import EchoAgent, serving_agent
 from fakes.fault_rules import Rule
 from fakes.faults import Delay, Refuse, Reset
+from fakes.processes import WorldProcess
 from fakes.twilio.caller.script import HangUp, Pause
 from fakes.twilio.exchange.numbers import OWN_NUMBER, Person
 from fakes.twilio.exchange.settings import TwilioSettings
@@ -49,7 +50,7 @@ async def agent() -> AsyncIterator[EchoAgent]:
         yield running
 
 
-def client_of(world: World, token: str = CREDENTIALS.auth_token) -> Any:
+def client_of(world: World | WorldProcess, token: str = CREDENTIALS.auth_token) -> Any:
     """Return Twilio's client."""
     client = Client(CREDENTIALS.account_sid, token)
     client.api.base_url = world.addresses.twilio

@@ -11,14 +11,14 @@ import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 from urllib.parse import urlsplit
 from xml.sax.saxutils import quoteattr
-
-import msgspec
 
 from fakes.call_record import ENDED_BY_TESTER, CallRecord, LineEvent
 from fakes.loopback import is_loopback
 from fakes.speech import SpeechMode
+from fakes.twilio.call_order import CallOrder
 from fakes.twilio.caller.caller import PATIENCE, Caller
 from fakes.twilio.caller.script import (
     AwaitGreeting,
@@ -31,13 +31,19 @@ from fakes.twilio.caller.script import (
     Say,
     conversation,
 )
-from fakes.twilio.flow.flow_settings import FlowSettings
-from fakes.twilio.flow.orders import Voice
+from fakes.twilio.flow.orders import Over, Voice
 from fakes.twilio.leg.call_story import CallStory
 from fakes.twilio.leg.leg_call import LegCall
 from fakes.twilio.media.call_streams import CallStreams
 from fakes.twilio.media.recording import Recording
 from fakes.twilio.media.stream_core import Settings, StreamState
+from fakes.twilio.phones.link import link_here
+from fakes.twilio.phones.messages import (
+    CallRefused,
+    HangUpCall,
+    Ordered,
+    RedirectCall,
+)
 from fakes.twilio.web.credentials import credentials_of
 from fakes.twilio.web.dial import CallFailed, Reach, stream_of_socket_url
 from fakes.twilio.web.trust import trusting
@@ -61,56 +67,6 @@ __all__ = [
 ]
 
 
-class CallOrder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What call to place.
-
-    Attributes:
-        agent: the voice webhook (``http(s)://``) or the media socket (``ws(s)://``).
-        conversation: what the caller does.
-        call: the caller's number, at most 24 bits; its speech carries it.
-        auth_token: signs webhook and upgrade; never recorded.
-        drop_every: leave out every n-th frame of caller speech.
-        connect: host -> "IP:PORT" to connect to in its place; Host and signature keep
-            the original. Without TLS, unless there is an ``authority``.
-        deadline: seconds that the whole call may take.
-        intended_at: when the call should have begun (monotonic seconds), to tell a
-            late generator from a slow agent.
-        patience: seconds to wait for a greeting or a reply.
-        holding_time: seconds after which the caller hangs up; None: with the script.
-        call_sid: ``CA`` and 32 hex digits; random when None.
-        seed: decides stream sid and first timestamp.
-        settings: where Twilio's behaviour is worth varying.
-        authority: path of a file with certificates of authorities, by which the
-            agent's own is checked; the public ones when empty.
-        impairment: how bad the path is: a name of
-            :data:`fakes.twilio.media.impairments.PROFILES`; empty for a perfect one.
-        record_to: path of a WAV file, the caller left, the agent right.
-        speech: how the code in the audio is written and read; the fakes must do the
-            same (``python -m fakes --speech robust``).
-        flow: where the run of documents is worth varying.
-    """
-
-    agent: str
-    conversation: tuple[ConversationStep, ...]
-    call: int
-    auth_token: str = ""
-    drop_every: int | None = None
-    connect: dict[str, str] = {}
-    deadline: float = 60.0
-    intended_at: float | None = None
-    patience: float = PATIENCE
-    holding_time: float | None = None
-    call_sid: str | None = None
-    seed: int = 0
-    settings: Settings = Settings()
-    authority: str = ""
-    impairment: str = ""
-    record_to: str = ""
-    speech: SpeechMode = "exact"
-    # Whoever tests an agent wants to know that it failed, not to hear an apology.
-    flow: FlowSettings = FlowSettings(apology=False)
-
-
 async def place_call(
     agent: str,
     conversation: Conversation,
@@ -129,6 +85,7 @@ async def place_call(
     impairment: str = "",
     record_to: str = "",
     speech: SpeechMode = "exact",
+    switch: str = "",
 ) -> CallRecord:
     """Place one call and return its record; see :class:`CallOrder` for the arguments.
 
@@ -152,6 +109,7 @@ async def place_call(
         impairment=impairment,
         record_to=record_to,
         speech=speech,
+        switch=switch,
     )
     return await PhoneCall(order).run()
 
@@ -163,7 +121,10 @@ class PhoneCall:
         order: what call to place.
     """
 
-    __slots__ = ("_call", "_caller", "_ended", "_failed", "_leg", "_order", "_story")
+    __slots__ = (
+        *("_call", "_caller", "_ended", "_failed", "_leg", "_order", "_rest"),
+        *("_story",),
+    )
 
     def __init__(self, order: CallOrder) -> None:
         self._order = order
@@ -181,6 +142,8 @@ class PhoneCall:
         self._call: LegCall | None = None
         self._ended = ""  # why it was ended from outside
         self._failed = ""
+        # What the agent has done to the call over REST.
+        self._rest: Literal["", "hung up", "redirected"] = ""
 
     @property
     def streams(self) -> CallStreams | None:
@@ -203,6 +166,10 @@ class PhoneCall:
         loop = asyncio.get_running_loop()
         if self._order.authority:
             trusting(self._order.authority)  # a wrong path is told at once
+        switch = self._order.switch
+        link = link_here(switch) if switch else None
+        if link is not None:
+            await link.opened()
         self._story.placed_at = time.monotonic()
         try:
             call = self._call = self._leg_call(self._voice())
@@ -211,15 +178,36 @@ class PhoneCall:
             self._story.find(failure.code, str(failure), time.monotonic())
             return self._record(time.monotonic())
         deadline = loop.call_later(self._order.deadline, self._expire)
+        if link is not None:
+            self._story.line = link.place(self._leg, self._obey)
         try:
             if not self._ended:
                 await call.run()
         finally:
             deadline.cancel()
+            if self._story.line is not None:
+                self._story.line.ended(Over("failed", "the phone let it go"))
         return self._record(self._story.ended_at or time.monotonic())
+
+    def _obey(self, order: Ordered) -> None:
+        """Do what REST wants of the call."""
+        match order:
+            case HangUpCall(cause=cause) if cause:
+                self.hang_up(cause)
+            case HangUpCall() if self._call is not None:
+                self._rest = "hung up"
+                self._call.hang_up()
+            case RedirectCall(voice=voice) if self._call is not None:
+                self._rest = "redirected"
+                self._call.redirect(voice)
+            case CallRefused(reason=reason):
+                text = f"REST does not reach this call: {reason}"
+                self._story.find("switch", text, time.monotonic())
 
     def _leg_call(self, voice: Voice) -> LegCall:
         order = self._order
+        credentials = credentials_of(os.environ)
+        self._leg = self._leg._replace(account_sid=credentials.account_sid)
         # The tester has named this agent himself, wherever it is.
         host = urlsplit(order.agent).hostname or ""
         return LegCall(
@@ -228,7 +216,7 @@ class PhoneCall:
             voice,
             observer=self._story,
             reach=Reach(
-                order.auth_token or credentials_of(os.environ).auth_token,
+                order.auth_token or credentials.auth_token,
                 order.connect,
                 order.authority,
                 anywhere=not is_loopback(host),
@@ -312,13 +300,19 @@ class PhoneCall:
     def _cause(self) -> str:
         caller, story = self._caller, self._story
         stream = self._call.streams.talk if self._call is not None else None
+        at_end = caller.awaits_hang_up
         if caller.completed and (story.opened_at is not None or not story.failed):
             return ""
         for cause in (self._ended, self._failed, caller.cause):
             if cause:
                 return cause
-        if stream is None or stream.state is not StreamState.ENDED_BY_AGENT:
-            return story.cause or "the call ended without a reason"
-        if caller.awaits_hang_up and stream.closed_politely:
-            return ""
-        return f"{stream.end} {caller.where}"
+        hung_up = self._rest == "hung up"
+        closed = (
+            stream if stream and stream.state is StreamState.ENDED_BY_AGENT else None
+        )
+        if closed is not None and not hung_up:
+            polite = at_end and closed.closed_politely
+            return "" if polite else f"{closed.end} {caller.where}"
+        if hung_up or (self._rest == "redirected" and not story.cause):
+            return "" if at_end else f"agent ended the call over REST {caller.where}"
+        return story.cause or "the call ended without a reason"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Protocol
 
 from fakes.twilio.exchange.lifecycle import ENDS, EVENTS, Event, Status
 from fakes.twilio.exchange.numbers import Number, Person
@@ -17,6 +17,7 @@ __all__ = [
     "Notification",
     "RecordingPlan",
     "RecordingState",
+    "Steered",
     "StreamState",
     "dialled_plan",
     "incoming_plan",
@@ -125,6 +126,16 @@ class RecordingState:
         self.duration: float | None = None
 
 
+class Steered(Protocol):
+    """A leg that runs, as far as REST steers any: here, or at a phone elsewhere."""
+
+    def hang_up(self, cause: str = "") -> None:
+        """End the call."""
+
+    def redirect(self, voice: Voice) -> None:
+        """Abandon its document for another one."""
+
+
 class Call:
     """The state of one leg; times are monotonic seconds, None until they come.
 
@@ -142,6 +153,8 @@ class Call:
         sip: response code of its end.
         cause: why it ended, in one line, if not by a good-bye.
         running: whether its document runs or its party is on the line.
+        elsewhere: the leg that a phone in another process runs: no stream and no
+            recording of it can be ordered, and its document has a time limit there.
     """
 
     def __init__(self, leg: CallLeg, plan: CallPlan, now: float) -> None:
@@ -165,6 +178,7 @@ class Call:
         self.sip = ""
         self.cause = ""
         self.running = False
+        self.elsewhere: Steered | None = None
         self.notifications: list[Notification] = []
         self.streams: dict[str, StreamState] = {}
         self.recordings: dict[str, RecordingState] = {}

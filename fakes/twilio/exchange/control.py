@@ -11,6 +11,9 @@
     GET  /__fakes/twilio/calls/{sid}
     POST /__fakes/twilio/calls         a person calls one of the account's numbers:
                                        {"from": ..., "to": ..., "conversation": [...]}
+    GET  /__fakes/twilio/phones        a WebSocket: a phone in another process tells of
+                                       its calls and is told what REST wants of them;
+                                       see fakes.twilio.phones.messages
 """
 
 from __future__ import annotations
@@ -30,6 +33,7 @@ from fakes.twilio.exchange.numbers import (
     is_number,
 )
 from fakes.twilio.exchange.switch import Switch
+from fakes.twilio.phones.door import PhoneDoor
 from fakes.twilio.rest.resources import Shown
 from voiceutils.errors import SettingError
 
@@ -72,6 +76,7 @@ class TwilioControl:
         add.add_get("/__fakes/twilio/calls", self._calls)
         add.add_get("/__fakes/twilio/calls/{sid}", self._call)
         add.add_post("/__fakes/twilio/calls", self._call_in)
+        PhoneDoor(self._switch).add_to(app)
 
     async def _numbers(self, _: web.Request) -> web.Response:
         numbers = self._switch.exchange.numbers

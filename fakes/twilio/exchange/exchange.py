@@ -90,7 +90,7 @@ class Exchange:
     def create(self, plan: CallPlan, now: float) -> Call:
         """Queue a call of the REST interface."""
         leg = self._leg(plan.from_number, plan.to_number, "outbound-api")
-        call = self._enter(leg, plan, now)
+        call = self.enter(leg, plan, now)
         own = self.numbers.own.get(plan.from_number)
         call.phone_number_sid = own.sid if own else ""
         call.queue_time = self._queue.put(call, now)
@@ -116,15 +116,14 @@ class Exchange:
         leg = self._leg(from_number, order.number, "outbound-dial", parent.sid)
         plan = dialled_plan(order, from_number)
         parent.children.append(leg.call_sid)
-        call = self._enter(leg, plan, now)
+        call = self.enter(leg, plan, now)
         self._ringing.dial(call, now)
         return call
 
-    def adopt(self, leg: CallLeg, voice: Voice, now: float) -> Call:
-        """Enter a call that came about elsewhere and runs already, ringing."""
-        plan = CallPlan(leg.from_number, leg.to_number, voice)
-        call = self._enter(leg, plan, now)
-        call.status, call.running, call.dialled_at = "ringing", True, now
+    def enter(self, leg: CallLeg, plan: CallPlan, now: float) -> Call:
+        """Enter a call, whatever becomes of it."""
+        call = Call(leg, plan, now)
+        self.calls[leg.call_sid] = call
         return call
 
     def redirect(self, call: Call, voice: Voice, now: float) -> None:
@@ -150,8 +149,9 @@ class Exchange:
             return
         call.status, call.answered_at, call.updated_at = "in-progress", now, now
         self.tell(call, "answered", now)
-        limit = call.plan.time_limit or self.settings.time_limit
-        self.at(now + limit, self._expire(call))
+        if call.elsewhere is None:
+            limit = call.plan.time_limit or self.settings.time_limit
+            self.at(now + limit, self._expire(call))
         partner = self.calls.get(call.partner)
         if call.leg.direction == "inbound":
             if partner is not None:
@@ -242,11 +242,6 @@ class Exchange:
         sid, account = f"CA{self.sid_digits()}", self.credentials.account_sid
         return CallLeg(sid, account, caller, called, way, parent)
 
-    def _enter(self, leg: CallLeg, plan: CallPlan, now: float) -> Call:
-        call = Call(leg, plan, now)
-        self.calls[leg.call_sid] = call
-        return call
-
     def at(self, at: float, action: Callable[[float], None]) -> None:
         """Do something at a moment, or as soon as :meth:`on_timer` is called then."""
         heapq.heappush(self._timers, (at, next(self._order), action))
@@ -257,7 +252,7 @@ class Exchange:
         """Let a call ring at one of the account's numbers."""
         number = self.numbers.own[to_number]
         plan = incoming_plan(number, caller)
-        call = self._enter(self._leg(caller, to_number, "inbound"), plan, now)
+        call = self.enter(self._leg(caller, to_number, "inbound"), plan, now)
         call.phone_number_sid = number.sid
         self.put_on_line(call, person)
         call.status, call.dialled_at, call.running = "ringing", now, True

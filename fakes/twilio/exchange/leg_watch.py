@@ -11,7 +11,7 @@ from fakes.twilio.exchange.call_state import (
     StreamState,
 )
 from fakes.twilio.flow.orders import Noted, Over
-from fakes.twilio.leg.observer import Observer, StreamEvent
+from fakes.twilio.leg.observer import StreamEvent
 from fakes.twilio.media.recording import Recording
 
 if TYPE_CHECKING:
@@ -26,33 +26,23 @@ class LegWatch:
     Args:
         switch: whose leg it is.
         call: what is known of it.
-        also: is told everything, too.
     """
 
-    def __init__(
-        self, switch: Switch, call: Call, also: Observer | None = None
-    ) -> None:
+    def __init__(self, switch: Switch, call: Call) -> None:
         self._switch = switch
         self._call = call
-        self._also = also
 
     def answered(self, now: float) -> None:
         """The leg's document answered it."""
-        if self._also is not None:
-            self._also.answered(now)
         self._switch.exchange.answered(self._call, self._switch.now())
         self._switch.pump()
 
     def noted(self, noted: Noted, now: float) -> None:
         """Enter a line of the debugger."""
-        if self._also is not None:
-            self._also.noted(noted, now)
         self._switch.exchange.note(self._call, noted, self._switch.now())
 
     def stream_event(self, event: StreamEvent, now: float) -> None:
         """Keep what REST shows of a stream."""
-        if self._also is not None:
-            self._also.stream_event(event, now)
         streams, at = self._call.streams, self._switch.now()
         stream = streams.get(event.stream_sid)
         if stream is None:
@@ -66,8 +56,6 @@ class LegWatch:
 
     def recorded(self, recording: Recording, now: float) -> None:
         """Keep a finished recording and tell its callback."""
-        if self._also is not None:
-            self._also.recorded(recording, now)
         at = self._switch.now()
         known = self._call.recordings.get(recording.sid)
         if known is None:
@@ -82,7 +70,5 @@ class LegWatch:
 
     def ended(self, over: Over, now: float) -> None:
         """The leg is over."""
-        if self._also is not None:
-            self._also.ended(over, now)
         self._switch.exchange.leg_ended(self._call, over, self._switch.now())
         self._switch.pump()

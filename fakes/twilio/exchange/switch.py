@@ -14,7 +14,7 @@ from typing import Any
 
 from fakes.twilio.caller.caller import Caller
 from fakes.twilio.caller.party import Party
-from fakes.twilio.exchange.call_state import Call
+from fakes.twilio.exchange.call_state import Call, Steered
 from fakes.twilio.exchange.deliveries import Deliveries
 from fakes.twilio.exchange.exchange import Exchange
 from fakes.twilio.exchange.leg_requests import LegRequests
@@ -34,14 +34,11 @@ from fakes.twilio.flow.flow_settings import FlowSettings
 from fakes.twilio.flow.orders import DialOut, Noted, Over, Voice
 from fakes.twilio.leg.bridge import Bridge
 from fakes.twilio.leg.leg_call import DialEnd, LegCall
-from fakes.twilio.leg.observer import Observer
 from fakes.twilio.media.stream_core import Settings
 from fakes.twilio.web.call_failed import CallFailed
 from fakes.twilio.web.cookies import Cookies
 from fakes.twilio.web.credentials import Credentials
 from fakes.twilio.web.dial import Reach
-from fakes.twilio.web.webhook import CallLeg
-from voiceutils.errors import SettingError
 
 __all__ = ["Switch"]
 
@@ -145,32 +142,6 @@ class Switch:
         self.pump()
         return call
 
-    def register(
-        self, leg: CallLeg, voice: Voice, observer: Observer | None = None
-    ) -> Observer:
-        """Enter a call that somebody else runs, so that REST knows it.
-
-        Args:
-            leg: whose sid and account it has.
-            voice: its first document.
-            observer: is told everything, too.
-
-        Returns:
-            What to give to the leg's ``LegCall``; then call :meth:`attach`.
-
-        Raises:
-            SettingError: it belongs to another account.
-        """
-        account = self.exchange.credentials.account_sid
-        if leg.account_sid != account:
-            raise SettingError(f"the call belongs to {leg.account_sid}, not {account}")
-        call = self.exchange.adopt(leg, voice, self.now())
-        return LegWatch(self, call, observer)
-
-    def attach(self, leg: LegCall) -> None:
-        """Let REST act on a leg that was registered."""
-        self._legs[leg.call.call_sid] = leg
-
     # --- orders of the exchange --------------------------------------------------
 
     def _carry_out(self, order: SwitchOrder) -> None:
@@ -180,10 +151,10 @@ class Switch:
             case Connect(sid):
                 self._connect(self.exchange.calls[sid])
             case HangUp(sid, cause):
-                if leg := self._legs.get(sid):
+                if leg := self._steered(sid):
                     leg.hang_up(cause)
             case Redirect(sid, voice):
-                if leg := self._legs.get(sid):
+                if leg := self._steered(sid):
                     leg.redirect(voice)
             case DialEnded(call_sid=sid):
                 future = self._dials.get(sid)
@@ -191,6 +162,12 @@ class Switch:
                     future.set_result(order)
             case Deliver():
                 self._start(self._deliveries.deliver(order))
+
+    def _steered(self, sid: str) -> Steered | None:
+        """Return the leg of a call, wherever it runs."""
+        call = self.exchange.calls.get(sid)
+        elsewhere = None if call is None else call.elsewhere
+        return elsewhere or self._legs.get(sid)
 
     def _run(self, call: Call, *, answered: bool) -> LegCall:
         dialled = self._dialled.get(call.sid)

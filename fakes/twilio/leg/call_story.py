@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from fakes.call_record import Finding
 from fakes.twilio.flow.orders import Noted, Over
 from fakes.twilio.leg.observer import StreamEvent
 from fakes.twilio.media.recording import Recording
+
+if TYPE_CHECKING:
+    from fakes.twilio.phones.link import LinkedCall
 
 __all__ = ["CallStory"]
 
@@ -23,11 +28,12 @@ class CallStory:
         cause: why the call ended, as far as Twilio knows.
         findings: what Twilio would complain about.
         recording: if one was made.
+        line: tells the exchange of another process; None: nobody is told.
     """
 
     __slots__ = (
         *("cause", "ended_at", "failed", "findings", "opened_at", "placed_at"),
-        *("recording",),
+        *("line", "recording"),
     )
 
     def __init__(self) -> None:
@@ -38,6 +44,7 @@ class CallStory:
         self.cause = ""
         self.findings: list[Finding] = []
         self.recording: Recording | None = None
+        self.line: LinkedCall | None = None
 
     def find(self, code: str, text: str, now: float, evidence: str = "") -> None:
         """Add a finding, unless it is there."""
@@ -46,7 +53,9 @@ class CallStory:
             self.findings.append(Finding(code, text, at, evidence))
 
     def answered(self, now: float) -> None:
-        """Do nothing: a call counts as answered when it can be talked."""
+        """Pass it on; for the tester a call is answered when it can be talked."""
+        if self.line is not None:
+            self.line.answered()
 
     def noted(self, noted: Noted, now: float) -> None:
         """Keep what Twilio's debugger would list."""
@@ -71,7 +80,9 @@ class CallStory:
         self.recording = recording
 
     def ended(self, over: Over, now: float) -> None:
-        """Keep why."""
+        """Keep why, and pass it on."""
+        if self.line is not None:
+            self.line.ended(over)
         self.ended_at = now
         rejected = over.reject and "the agent answered with <Reject>"
         self.cause = over.cause or self.failed or rejected

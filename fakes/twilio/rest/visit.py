@@ -83,6 +83,9 @@ class Visit(NamedTuple):
         call = self.call(sid)
         if call.status != "in-progress" or not call.running:
             raise RestError(400, 21220, refusal)
+        if call.elsewhere is not None:
+            text = "a phone in another process runs this call"
+            raise RestError(400, 21220, f"{text}: it can be ended or redirected only")
         return call
 
     def page(
