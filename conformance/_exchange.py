@@ -38,7 +38,7 @@ T = TypeVar("T")
 
 # Calls cost a few percent of a core each, fakes and agents included, so on two cores
 # every frame is still on time. A case seldom lasts longer than 20 s.
-LINES = 16
+LINES = 24
 # A case of many calls does little else, and lines that are kept free for it stand idle:
 # with one for each call, all cases took two minutes longer.
 CALLS_A_LINE = 4
