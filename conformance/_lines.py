@@ -21,10 +21,12 @@ class Lines:
 
     Args:
         most: so many at the begin, and never more.
+        apart: seconds between a case that begins and the next.
     """
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, *, apart: float = 0.0) -> None:
         self.most = most
+        self._apart = apart
         self._limit = float(most)
         self._fewer_since = 0.0
         self._taken = 0
@@ -40,10 +42,12 @@ class Lines:
     async def take(self, lines: int) -> AsyncIterator[None]:
         """Lend so many lines, or all there are at a time when nobody has one."""
         lines = min(lines, self.most)
-        async with self._order, self._change:  # who needs many is not passed by
-            await self._change.wait_for(
-                lambda: not self._taken or self._taken + lines <= self.limit
-            )
+        async with self._order:  # who needs many is not passed by
+            await asyncio.sleep(self._apart)
+            async with self._change:
+                await self._change.wait_for(
+                    lambda: not self._taken or self._taken + lines <= self.limit
+                )
             self._taken += lines
         try:
             yield

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -114,6 +115,34 @@ async def test_who_needs_many_is_not_passed_by() -> None:
     free.set()
     await asyncio.gather(*tasks)
     assert order[:2] == ["first", "many"]
+
+
+async def test_cases_begin_one_after_the_other() -> None:
+    """Also those for which there are lines enough."""
+    lines = Lines(4, apart=0.01)
+    began: list[float] = []
+
+    async def take() -> None:
+        async with lines.take(1):
+            began.append(time.monotonic())
+
+    await asyncio.gather(*(take() for _ in range(4)))
+    assert all(b - a >= 0.009 for a, b in itertools.pairwise(began))
+
+
+async def test_a_case_that_is_given_up_before_it_begins_gives_its_lines_back() -> None:
+    """Else a session that goes on would have fewer for good."""
+    lines = Lines(1, apart=10.0)
+
+    async def take() -> None:
+        async with lines.take(1):
+            pass
+
+    task = asyncio.create_task(take())
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert lines._taken == 0
 
 
 @pytest.mark.parametrize("waiting", [1, 4])
