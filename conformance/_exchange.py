@@ -25,6 +25,7 @@ from conformance._line import Line, Numbering, Unsupported
 from conformance._lines import Lines
 from conformance._own_agent import Launch
 from conformance._records import NeedsBooth
+from conformance._starvation import Starvation
 from conformance._verdict import CLEAN, LATE, RUNS, Judge, Pair, Verdict
 from fakes.evidence.keeper import Keeper
 from fakes.speech import SpeechMode, speaking
@@ -91,6 +92,8 @@ class Exchange:
         # Now, and not while calls are under way.
         speaking(speech)
         sounds.prepare()
+        self._starvation = Starvation()
+        self._starvation.start()
         self._speech = speech
         self._booths = booths
         self._keeper = keeper
@@ -158,6 +161,7 @@ class Exchange:
 
     def close(self) -> None:
         """End all calls and the loop."""
+        self._starvation.stop()
         self.submit(self._cancel_all()).result(timeout=10)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(timeout=10)
@@ -181,6 +185,7 @@ class Exchange:
         lines = -(-pair.case.calls // CALLS_A_LINE)
         alone = known.disturbed
         for _ in range(RUNS):
+            at_once = self._lines.limit
             verdict = Verdict(NeedsBooth(), 0.0, 0.0, surprises=False)
             if not alone and not self._is_down(pair):
                 async with self._lines.take(lines):
@@ -191,7 +196,7 @@ class Exchange:
                     verdict = await self._put(pair, known, booth)
             if verdict.lateness <= LATE:
                 await self._lines.on_time()
-            if verdict.is_valid:
+            if verdict.is_valid or at_once == 1:
                 break
             self._lines.late(time.monotonic() - verdict.seconds)
         self.verdicts[pair.case.number, pair.agent] = verdict
@@ -216,7 +221,8 @@ class Exchange:
         agent, control = self._agents[CLEAN], self._control
         calls = sum(name == CLEAN for _, name in self._futures)
         async with Line("", agent, control, self._numbering, reach=self._reach) as line:
-            self.acquaintance = await meet(line, self._lines, calls)
+            starved = self._starvation.worst
+            self.acquaintance = await meet(line, self._lines, calls, starved)
         return self.acquaintance
 
     async def _put(
@@ -243,10 +249,12 @@ class Exchange:
         if line.album is not None and not isinstance(failure, NeedsBooth):
             failed = isinstance(failure, CaseFailed | DeadlineExceeded)
             await line.album.close(f"case {case.number}", failed=failed)
-        late = line.lateness.percentile(99) or 0.0
         surprises = self._surprises(pair, failure)
         figures = tuple(line.figures)
-        took = time.monotonic() - began
+        now = time.monotonic()
+        waited = self._starvation.worst(began, now)
+        late = max(line.lateness.percentile(99) or 0.0, waited)
+        took = now - began
         return Verdict(failure, took, late, surprises, figures, trace)
 
     def _surprises(self, pair: Pair, failure: Exception | None) -> bool:

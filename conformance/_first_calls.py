@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 
 from conformance._acquaintance import Acquaintance, acquaintance_of
 from conformance._line import Line
@@ -18,7 +19,12 @@ __all__ = ["meet"]
 _DEADLINE = 20.0
 
 
-async def meet(line: Line, lines: Lines, calls: int) -> Acquaintance:
+async def meet(
+    line: Line,
+    lines: Lines,
+    calls: int,
+    starved: Callable[[float, float], float],
+) -> Acquaintance:
     """Return what a call alone tells, and then several at once.
 
     An agent that fails alone is not tried further: nobody else makes it worse. Where
@@ -28,6 +34,7 @@ async def meet(line: Line, lines: Lines, calls: int) -> Acquaintance:
         line: to the agent; nobody else may be calling.
         lines: how many calls there can be at once.
         calls: how many there will be in all.
+        starved: tells how long somebody waited in vain between two moments.
     """
     since = line.now()
     alone = await _ask(line)
@@ -37,7 +44,8 @@ async def meet(line: Line, lines: Lines, calls: int) -> Acquaintance:
     while (together := min(lines.limit, calls)) > 1:
         began = time.monotonic()
         records = await _ask_together(line, together)
-        if _are_on_time(records):
+        waited = starved(began, time.monotonic())
+        if max(waited, _lateness_of(records)) <= LATE:
             return known._replace(disturbed=not all(map(_is_sound, records)))
         lines.late(began)
     return known
@@ -59,11 +67,11 @@ async def _ask(line: Line) -> CallRecord:
     )
 
 
-def _are_on_time(records: list[CallRecord]) -> bool:
+def _lateness_of(records: list[CallRecord]) -> float:
     lateness = LatencyHistogram()
     for record in records:
         lateness.merge(LatencyHistogram.from_counts(record.lateness))
-    return (lateness.percentile(99) or 0.0) <= LATE
+    return lateness.percentile(99) or 0.0
 
 
 def _is_sound(record: CallRecord) -> bool:

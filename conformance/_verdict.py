@@ -15,9 +15,9 @@ from voiceutils.errors import DeadlineExceeded
 
 __all__ = ["CLEAN", "LATE", "RUNS", "Judge", "Pair", "Verdict"]
 
-# A phone that is a frame late sees the agent's moments wrong, and an agent on the same
-# busy machine is not itself either. What surprises on such a machine says nothing of
-# the agent, so it is looked at again, each time beside half as many other calls.
+# A phone that is a frame late sees the agent's moments wrong, and an agent that is not
+# let run is not itself. What surprises on such a machine says nothing of the agent, so
+# it is looked at again, each time beside half as many other calls, until it is alone.
 LATE = 0.020
 RUNS = 5
 CLEAN = "clean"
@@ -34,7 +34,8 @@ class Verdict(NamedTuple):
     """How one case ended for one agent.
 
     Attributes:
-        lateness: p99 of the frames sent, in seconds.
+        lateness: p99 of the frames sent, in seconds, or how long agent or fakes waited
+            in vain for a processor, if that is more.
         surprises: whether it could be the machine's doing: our own agent failed, a
             mutant passed, or anything at all of an agent of which nothing is known.
         trace: both legs of the calls.
@@ -56,9 +57,9 @@ class Verdict(NamedTuple):
         """Fail the item of a case when nothing can be said of the agent."""
         if not self.is_valid:
             pytest.fail(
-                f"INVALID case {case.number}: frames left {self.lateness:.3f} s late"
-                f" (p99) in each of {RUNS} runs, limit {LATE:g} s; the machine is too"
-                " busy to judge by",
+                f"INVALID case {case.number}: frames left late (p99), or agent or fakes"
+                f" were not let run, by {self.lateness:.3f} s, limit {LATE:g} s, in"
+                " every run; the machine is too busy to judge by",
                 pytrace=False,
             )
 
