@@ -93,7 +93,7 @@ def _items(numbers: Container[str]) -> list[str]:
 
 
 def _run(name: str, selected: Sequence[str]) -> Report:
-    words = ["--seed=1", *selected]
+    words = ["--seed=1", "--grid=none", *selected]
     words += [] if any("::" in word for word in words) else ["conformance/agent"]
     if name != _REFERENCE:
         module = [sys.executable, "-m", f"conformance.samples.{name}"]
