@@ -258,13 +258,16 @@ class Exchange:
         return Verdict(failure, took, late, surprises, figures, trace)
 
     def _surprises(self, pair: Pair, failure: Exception | None) -> bool:
-        if isinstance(failure, Unsupported | NeedsBooth):
-            return False
+        # Whether a fault is met in time may be the machine's doing, too; what an agent
+        # of which nothing is known lacks is not.
+        ours = pair.agent == CLEAN and self._judge.strict
+        if isinstance(failure, NeedsBooth | Unsupported):
+            return ours and isinstance(failure, Unsupported)
         if pair.agent != CLEAN:
             return failure is None
         # Nothing is expected of an agent that is not ours, so late frames may have
         # made it fail or pass.
-        return failure is not None or not self._judge.strict
+        return failure is not None or not ours
 
     def _line(self, pair: Pair, known: Acquaintance, booth: Booth | None) -> Line:
         """Return a line to an agent, in a booth or beside others."""

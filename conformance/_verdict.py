@@ -137,10 +137,10 @@ class Judge:
 
     def _plain_status(self, case: Case, verdict: Verdict) -> Status:
         failure = verdict.failure
-        if isinstance(failure, Unsupported):
-            return Status.UNSUPPORTED
         if not verdict.is_valid:
             return Status.INVALID
+        if isinstance(failure, Unsupported):
+            return Status.UNSUPPORTED
         if failure is None:
             return Status.INFO if case.level is Level.INFO else Status.PASS
         if not isinstance(failure, CaseFailed | DeadlineExceeded):
