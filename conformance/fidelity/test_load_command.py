@@ -169,6 +169,11 @@ def test_a_mistake_in_the_options_is_one_clear_line(
     assert "Traceback" not in run.stdout + run.stderr
 
 
+def _hear_ctrl_c() -> None:
+    # What a shell runs in the background ignores it, and so do all children.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def test_ctrl_c_ends_everything_and_still_judges() -> None:
     """The table is printed, and no child is left behind."""
     run = subprocess.Popen(
@@ -181,6 +186,7 @@ def test_ctrl_c_ends_everything_and_still_judges() -> None:
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
+        preexec_fn=_hear_ctrl_c,
     )
     said = ""
     assert run.stdout is not None
