@@ -18,7 +18,7 @@ import msgspec
 
 from conformance._control import control_client
 from conformance._lines import Lines
-from conformance._own_agent import Launch
+from conformance._own_agent import STARTS, Launch
 from fakes.ledger import Attempt
 from fakes.processes import AgentProcess, WorldProcess, visits_at
 from fakes.stand_in.visits import Visit, VisitBook
@@ -117,8 +117,6 @@ class Booths:
         self._free: list[Booth] = []
         self._all: list[Booth] = []
         self._places = asyncio.Semaphore(1 if shared else most)
-        # Agents that start at once would make each other, and every call, late.
-        self._opening = asyncio.Lock()
 
     @contextlib.asynccontextmanager
     async def take(self, lines: Lines, count: int = 1) -> AsyncIterator[Booth]:
@@ -143,7 +141,7 @@ class Booths:
                 self.visits.add(await asyncio.to_thread(booth.visits))
 
     async def _open(self, build: Callable[[], Booth]) -> Booth:
-        async with self._opening:
+        async with STARTS:
             booth = await asyncio.to_thread(build)
         self._all.append(booth)
         return booth

@@ -196,7 +196,7 @@ class Exchange:
                     verdict = await self._put(pair, known, booth)
             if verdict.lateness <= LATE:
                 await self._lines.on_time()
-            if verdict.is_valid or at_once == 1:
+            if verdict.is_valid or at_once == 1:  # nothing is left to be taken away
                 break
             self._lines.late(time.monotonic() - verdict.seconds)
         self.verdicts[pair.case.number, pair.agent] = verdict

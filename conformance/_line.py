@@ -24,7 +24,7 @@ from conformance._case import CaseFailed
 from conformance._figures import Figure
 from conformance._limits import Limits
 from conformance._meddler import Meddler, meddled, unchanged
-from conformance._own_agent import Launch, OwnAgent
+from conformance._own_agent import STARTS, Launch, OwnAgent
 from conformance._records import Records, Unsupported
 from conformance._trace import phone_leg, providers_leg, timed_trace
 from conformance._wiretap import Wiretap
@@ -50,8 +50,6 @@ __all__ = ["Line", "Numbering", "Unsupported"]
 
 CALL_DEADLINE = 40.0
 _MOST_CALLS = 4  # told of one case
-# Agents that start at once would make each other, and every call, late.
-_STARTS = asyncio.Semaphore(2)
 
 
 class Numbering:
@@ -214,7 +212,7 @@ class Line(Records):
             raise Unsupported("a process of its own needs --agent-command")
         process = self._launch(env)
         agent, reach = self.agent, self.reach
-        async with _STARTS:
+        async with STARTS:
             self.agent = await asyncio.to_thread(process.start)
         self.reach = reach._replace(via={**reach.via, **process.detours})
         try:

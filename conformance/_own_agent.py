@@ -5,6 +5,7 @@ Its output is kept whole, its sockets and processor time are read from ``/proc``
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import signal
@@ -19,6 +20,7 @@ from voiceutils.errors import NotConnected
 
 __all__ = [
     "NOT_KEPT",
+    "STARTS",
     "Keeping",
     "Launch",
     "OwnAgent",
@@ -27,6 +29,9 @@ __all__ = [
 ]
 
 _MOST_OUTPUT = 4_000_000  # characters
+STARTS = asyncio.Semaphore(2)
+"""Who starts an agent takes one: those that start at once would make each other, and
+every call, late."""
 
 # From further environment to an agent that is not started yet.
 Launch = Callable[[Mapping[str, str]], "OwnAgent"]

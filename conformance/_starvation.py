@@ -22,9 +22,9 @@ import psutil
 __all__ = ["STARVED", "Starvation"]
 
 STARVED = 0.75
-"""The share of a window that a thread must have waited to count as starved. When all
-cases run on an idle machine it is 0.15 at most, and 0.6 while an agent is started;
-beside two processes that spin 0.8 and more, for seconds."""
+"""The share of a window that a thread must have waited to count as starved: more than
+one that shares its processor with an agent that starts, less than one that two spinning
+processes keep away (``python -m conformance.steadiness --busy 2``)."""
 
 _WINDOW = 0.2
 _REMEMBERED = 20_000  # moments

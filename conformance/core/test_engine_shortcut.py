@@ -1,13 +1,19 @@
-"""The short way of a media socket, where the agent has left before it was taken."""
+"""The short way of a media socket, beside the long one and where the agent has left."""
 
 from __future__ import annotations
 
+import asyncio
 import socket
+from contextlib import suppress
 from typing import Any, cast
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from fakes.twilio.caller.caller import Caller
 from fakes.twilio.media.shortcut import Shortcut
 from fakes.twilio.media.stream import MediaStream
+from fakes.twilio.media.swift_line import SwiftLine
 from fakes.twilio.web.webhook import CallLeg
 
 
@@ -32,3 +38,114 @@ async def test_a_socket_that_is_closed_is_left_to_the_long_way() -> None:
     shortcut.take()
     assert not shortcut.is_free
     shortcut.leave()
+
+
+class _Transport:
+    """An event loop's transport: what the socket does not take it keeps, in order."""
+
+    def __init__(self, end: socket.socket) -> None:
+        self._end = end
+        self.kept = bytearray()
+        self.ponged = b""
+
+    def get_extra_info(self, name: str) -> Any:
+        return {"socket": self._end}.get(name)
+
+    def get_write_buffer_size(self) -> int:
+        return len(self.kept)
+
+    def write(self, data: bytes) -> None:
+        self.kept += data
+        self.pump()
+
+    def pump(self) -> None:
+        """Send what there is room for, as the loop does when it is told so."""
+        with suppress(BlockingIOError):
+            while self.kept:
+                del self.kept[: self._end.send(self.kept)]
+
+    # --- picows, as far as bytes are handed on to it -------------------------------
+
+    def get_protocol(self) -> _Transport:
+        return self
+
+    def get_buffer(self, hint: int) -> bytearray:
+        return bytearray(64)
+
+    def buffer_updated(self, size: int) -> None:
+        """Answer a ping."""
+        self.write(self.ponged)
+
+
+def _full_socket() -> tuple[socket.socket, socket.socket]:
+    ours, theirs = socket.socketpair()
+    ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    ours.setblocking(False)
+    theirs.setblocking(False)
+    return ours, theirs
+
+
+def _read(end: socket.socket, most: int) -> bytes:
+    with suppress(BlockingIOError):
+        return end.recv(most)
+    return b""
+
+
+def _head(size: int) -> bytes:
+    return b"\x81\xfe" + size.to_bytes(2, "big") + bytes(4)
+
+
+# About as much is read as is sent, three messages at a time, and seldom is it pumped
+# before more is sent.
+_STEPS = (*["frame", "mark", "pong", "reads"] * 4, "pumps")
+_READ = 1200  # bytes
+
+
+@settings(max_examples=300)
+@given(st.lists(st.sampled_from(_STEPS), min_size=20, max_size=80))
+def test_the_two_ways_never_overtake_each_other(steps: list[str]) -> None:
+    """However little the agent reads: frames, marks and pongs come whole, in order."""
+
+    async def play() -> None:
+        ours, theirs = _full_socket()
+        with ours, theirs:
+            transport = _Transport(ours)
+            stream = MediaStream(CallLeg.of(7, "CA" + "0" * 32), Caller((), call=7))
+            line = SwiftLine(stream)
+            line._transport = cast("Any", _Picows(transport))
+            shortcut = line._shortcut = Shortcut(cast("Any", transport), stream)
+            said, heard = b"", b""
+            for number, what in enumerate(steps):
+                text = f"{number:04}" * 90
+                match what:
+                    case "reads":
+                        heard += _read(theirs, _READ)
+                    case "pumps":
+                        transport.pump()
+                    case "frame" if shortcut.is_free:
+                        shortcut.send(text)
+                        said += _head(len(text)) + text.encode()
+                    case "frame" | "mark":
+                        line._send_long(text)
+                        said += text.encode()
+                    case "pong":
+                        transport.ponged = text.encode()
+                        shortcut._hand_on(memoryview(b"ping"))
+                        said += transport.ponged
+            transport.pump()
+            while part := _read(theirs, 1 << 16):
+                heard += part
+                transport.pump()
+        assert heard == said
+
+    asyncio.run(play())
+
+
+class _Picows:
+    """Sends by the transport under it, without a head."""
+
+    def __init__(self, under: _Transport) -> None:
+        self.underlying_transport = under
+
+    def send(self, kind: object, text: str) -> None:
+        self.underlying_transport.write(text.encode())

@@ -328,7 +328,7 @@ async def test_an_engine_that_reads_nothing_is_ended_all_the_same() -> None:
             _dial_on(engine, calls)
         begun = time.monotonic()
         engine.stop(within=0.3)
-        assert time.monotonic() - begun < 20.0
+        assert time.monotonic() - begun < 5.0
         causes = {engine.wait(call, within=1.0).cause for call in calls}
         assert causes == {"media engine died (exit -9)"}
 

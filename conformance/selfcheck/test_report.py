@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft202012Validator
 
-from conformance._case import MUST, SHOULD, CaseFailed, Level
+from conformance._case import MUST, SHOULD, CaseFailed, Level, Unsupported
 from conformance._figures import Figure
 from conformance._index import all_cases
 from conformance._known_failing import read_known_failing
@@ -114,6 +114,18 @@ def test_what_is_listed_must_fail(level: Level, failed: bool, status: Status) ->
     verdict = Verdict(failure, 1.0, 0.0, surprises=failed)
     judge = Judge(strict=False, known_failing=reasons)
     assert judge.status(case, verdict) is status
+
+
+@pytest.mark.parametrize(
+    ("lateness", "status"), [(0.001, Status.UNSUPPORTED), (0.170, Status.INVALID)]
+)
+def test_a_fault_that_a_late_run_did_not_meet_tells_nothing(
+    lateness: float, status: Status
+) -> None:
+    """It may be the machine that kept the agent from meeting it."""
+    unmet = Unsupported("the agent never met it")
+    verdict = Verdict(unmet, 1.0, lateness, surprises=True)
+    assert Judge(strict=True).status(all_cases()[0], verdict) is status
 
 
 def test_the_matrix_shows_every_case_of_every_agent(tmp_path: Path) -> None:

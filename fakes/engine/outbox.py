@@ -53,8 +53,9 @@ class Outbox:
 
     def join(self, within: float) -> None:
         """Wait for the writer after the engine has ended."""
-        with suppress(queue.Full):  # then it empties the box, for nobody reads any more
-            self._lines.put_nowait(None)
+        with suppress(queue.Full):
+            # Nobody reads any more, so what waits is thrown away, and there is room.
+            self._lines.put(None, timeout=within)
         self._thread.join(within)
 
     def _write(self) -> None:

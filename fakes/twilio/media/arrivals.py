@@ -8,9 +8,8 @@ from typing import Final
 
 __all__ = ["Arrivals"]
 
-_MOST: Final = (
-    512  # gulps that have not played; beyond that the older half is forgotten
-)
+# Gulps that have not played; beyond that the older half is forgotten.
+_MOST: Final = 512
 _FEW: Final = 32  # so many are kept without asking whether they have played
 _TOGETHER: Final = 0.001  # seconds: what comes in one gulp has one moment
 _FRAMES: Final = 16  # frames, at least, about which one may still ask
