@@ -93,6 +93,7 @@ class _Plain:
         self._reader = FrameReader()
         self.feed, self.flush = self._reader.feed, self._reader.flush
         self.go_on = self._reader.go_on
+        self.go_elsewhere = self._reader.go_elsewhere
 
     @property
     def holds_back(self) -> bool:

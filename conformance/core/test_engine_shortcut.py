@@ -34,7 +34,7 @@ class _Closed:
 async def test_a_socket_that_is_closed_is_left_to_the_long_way() -> None:
     """Which tells of its end; here nothing is read, sent or raised."""
     stream = MediaStream(CallLeg.of(7, "CA" + "0" * 32), Caller((), call=7))
-    shortcut = Shortcut(cast("Any", _Closed()), stream)
+    shortcut = Shortcut(cast("Any", _Closed()), stream, _nothing)
     shortcut.take()
     assert not shortcut.is_free
     shortcut.leave()
@@ -113,7 +113,8 @@ def test_the_two_ways_never_overtake_each_other(steps: list[str]) -> None:
             stream = MediaStream(CallLeg.of(7, "CA" + "0" * 32), Caller((), call=7))
             line = SwiftLine(stream)
             line._transport = cast("Any", _Picows(transport))
-            shortcut = line._shortcut = Shortcut(cast("Any", transport), stream)
+            shortcut = Shortcut(cast("Any", transport), stream, line.take_text)
+            line._shortcut = shortcut
             said, heard = b"", b""
             for number, what in enumerate(steps):
                 text = f"{number:04}" * 90
@@ -126,7 +127,7 @@ def test_the_two_ways_never_overtake_each_other(steps: list[str]) -> None:
                         shortcut.send(text)
                         said += _head(len(text)) + text.encode()
                     case "frame" | "mark":
-                        line._send_long(text)
+                        line.send_long(text)
                         said += text.encode()
                     case "pong":
                         transport.ponged = text.encode()
@@ -149,3 +150,7 @@ class _Picows:
 
     def send(self, kind: object, text: str) -> None:
         self.underlying_transport.write(text.encode())
+
+
+def _nothing(_: bytes) -> None:
+    pass

@@ -52,6 +52,7 @@ MODULES = (
     "fakes.twilio.media.agent_messages",
     "fakes.twilio.media.arrivals",
     "fakes.twilio.media.playout",
+    "fakes.twilio.media.seat",
     "fakes.twilio.media.shortcut",
     "fakes.twilio.media.stream",
     "fakes.twilio.media.stream_core",

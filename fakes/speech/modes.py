@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Literal, NamedTuple, Protocol, TypeAlias
 
-from fakes.speech.code import Speaker
+from fakes.speech.code import FrameCode, Speaker
 from fakes.speech.reader import CodedFrame, FrameReader, PlainAudio
 from fakes.speech.texts import GREETING
 from fakes.speech.voice import Speech, frames_of, prepare, speak
@@ -29,6 +29,9 @@ class Reader(Protocol):
 
     def go_on(self, audio: bytes) -> bool:
         """Read a frame if it continues the one before, and tell whether it did."""
+
+    def go_elsewhere(self, audio: bytes) -> FrameCode | None:
+        """Read a frame of the same speech as the one before, in another place."""
 
     def next_frame(self, audio: bytes) -> CodedFrame | None:
         """Read a coded frame that came alone, where that is cheaper."""

@@ -71,19 +71,13 @@ class FrameReader:
         if self.continued and code is not None:
             # Slices would be shorter here and take half as long again.
             a, b, c, frame, e, f, g, h, i, j = code
-            frame += 1
-            code = _new(FrameCode, (a, b, c, frame, e, f, g, h, i, j))
+            code = _new(FrameCode, (a, b, c, frame + 1, e, f, g, h, i, j))
         else:
             code = read(audio)
             if code is None:
                 return None
-            frame = code[3]
-        self._code = code
-        # The checksum of the last frame has no successor.
-        follows = frame + 1 < code[4]
-        self._awaited = low ^ _STEPS[frame ^ frame + 1] if follows else -1
         offset = self._offset
-        self._offset = offset + FRAME_BYTES
+        self._was(code, low)
         return _new(CodedFrame, (offset, code))
 
     def go_on(self, audio: bytes) -> bool:
@@ -97,13 +91,33 @@ class FrameReader:
         low = int.from_bytes(audio, "big") & LOW_BITS
         if low != self._awaited:
             return False
-        a, b, c, frame, frames, f, g, h, i, j = code
-        frame += 1
-        self._code = _new(FrameCode, (a, b, c, frame, frames, f, g, h, i, j))
-        follows = frame + 1 < frames
+        a, b, c, frame, e, f, g, h, i, j = code
+        self._was(_new(FrameCode, (a, b, c, frame + 1, e, f, g, h, i, j)), low)
+        return True
+
+    def go_elsewhere(self, audio: bytes) -> FrameCode | None:
+        """Read a frame of the speech of which the one before was, in another place.
+
+        Returns:
+            Its code; None when it is something else: nothing was read then.
+        """
+        before = self._code
+        if self._held or before is None or len(audio) != FRAME_BYTES:
+            return None
+        code = read(audio)
+        if code is None or code[:3] != before[:3] or code[4] != before[4]:
+            return None
+        self._was(code, int.from_bytes(audio, "big") & LOW_BITS)
+        return code
+
+    def _was(self, code: FrameCode, low: int) -> None:
+        """Note that a frame was read; see what would continue it."""
+        self._code = code
+        frame = code[3]
+        # The checksum of the last frame has no successor.
+        follows = frame + 1 < code[4]
         self._awaited = low ^ _STEPS[frame ^ frame + 1] if follows else -1
         self._offset += FRAME_BYTES
-        return True
 
     def skip_silence(self) -> int | None:
         """Pass over one frame of pure silence; returns its offset.

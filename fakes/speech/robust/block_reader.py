@@ -11,6 +11,7 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
+from fakes.speech.code import FrameCode
 from fakes.speech.reader import CodedFrame, PlainAudio
 from fakes.speech.robust.block_code import BLOCK_FRAMES, BlockCode, unpack
 from fakes.speech.robust.modulation import BLOCK_SAMPLES, chords, demodulate
@@ -66,6 +67,10 @@ class BlockReader:
     def go_on(self, audio: bytes) -> bool:
         """Read nothing: no frame is a block; see :meth:`feed`."""
         return False
+
+    def go_elsewhere(self, audio: bytes) -> FrameCode | None:
+        """Read nothing: no frame is a block; see :meth:`feed`."""
+        return None
 
     def next_frame(self, audio: bytes) -> CodedFrame | None:
         """Read nothing: no frame is a block; see :meth:`feed`."""

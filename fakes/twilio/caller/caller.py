@@ -6,7 +6,7 @@ deadline, and the cause of a failed call names what did not come.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from itertools import islice
 from math import inf
 from typing import Final, TypeAlias
@@ -391,14 +391,6 @@ class Caller:
             yield from self._await_reply(turn, following)
 
     def _speak(self, turn: TurnRecord) -> _Frames:
-        steps = self._steps_of(turn)
-        saying = self._saying = Saying(turn, steps, self.frames_dropped)
-        while step := saying.take():
-            saying.note(((step, self._now),))
-            yield step
-        self._saying = None
-
-    def _steps_of(self, turn: TurnRecord) -> Iterator[Step]:
         speech = self._frames_of(
             turn.said,
             speaker=Speaker.CALLER,
@@ -406,11 +398,18 @@ class Caller:
             turn=turn.turn % 256,
             voice=self._voice,
         )
-        drop_every = self._drop_every
-        for audio in speech:
-            self._spoken += 1
-            lost = bool(drop_every) and self._spoken % (drop_every or 1) == 0
-            yield _new(Step, (audio, lost, "", None))
+        saying = self._saying = Saying(
+            turn,
+            speech,
+            self.frames_dropped,
+            spoken=self._spoken,
+            drop_every=self._drop_every,
+        )
+        while step := saying.take():
+            saying.note(((step, self._now),))
+            yield step
+        self._spoken = saying.spoken
+        self._saying = None
 
     def _make(self, step: Sound) -> _Frames:
         if step.keys:

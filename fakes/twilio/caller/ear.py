@@ -234,11 +234,15 @@ class Ear:
             return None
         if self._dry or self._gap or not utterance.is_running:
             return None
-        if not reader.go_on(audio):
-            return None
+        if reader.go_on(audio):
+            utterance.extend(now)
+        else:
+            code = reader.go_elsewhere(audio)
+            if code is None:
+                return None
+            utterance.add(code, now, voiced=True)  # when it was first is known
         self._fed += FRAME_BYTES
         self._stale = True
-        utterance.extend(now)
         self._last = _new(Sound, (now, known, True))
         return True
 

@@ -108,16 +108,23 @@ class Shortcut:
 
     Args:
         transport: of the socket.
-        stream: takes the messages; what it does not take, picows gets.
+        stream: takes ordinary audio.
+        take_text: takes other text; the rest is for picows.
     """
 
     __slots__ = (
-        *("_begin", "_end", "_file", "_size", "_traffic", "_transport"),
+        *("_begin", "_end", "_file", "_size", "_take_text", "_traffic", "_transport"),
         *("behind", "between_frames", "stream"),
     )
 
-    def __init__(self, transport: Transport, stream: MediaStream) -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        stream: MediaStream,
+        take_text: Callable[[bytes], None],
+    ) -> None:
         self._transport = transport
+        self._take_text = take_text
         self._traffic = _traffic_here()
         self.stream = stream
         # The frame before, if it was a usual one: its size, what it began with, its
@@ -205,7 +212,7 @@ class Shortcut:
                 self._hand_on(memoryview(data)[rest:])
 
     def _take(self, data: bytes, now: float) -> int:
-        """Take the usual messages at the begin; return where others begin."""
+        """Take the whole text messages at the begin; return where others begin."""
         at, size = 0, len(data)
         while self.between_frames and size - at > 4 and data[at] == _WHOLE_TEXT:
             length, begin = data[at + 1], at + 2
@@ -214,9 +221,15 @@ class Shortcut:
             elif length > _TWO_BYTES:
                 break
             end = begin + length
-            if end > size or not self.stream.hear(data[begin:end], now):
+            if end > size or self._file < 0:
                 break
-            self._learn(data[at:begin], end - at)
+            payload = data[begin:end]
+            if self.stream.hear(payload, now):
+                self._learn(data[at:begin], end - at)
+            elif payload.isascii():
+                self._take_text(payload)
+            else:
+                break  # picows knows what to answer when it is no UTF-8
             at = end
         return at
 

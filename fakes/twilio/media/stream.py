@@ -265,6 +265,10 @@ class MediaStream:
         if len(self._late) >= _MOST_LATE:
             self._lateness.record_all(self._late)
             self._late.clear()
+        self._allow()
+
+    def _allow(self) -> None:
+        """See how many frames may be sent before they are lived through."""
         self.may_wait = 0
         if self._foresee is not None and self.state is StreamState.OPEN:
             self.may_wait = self._playout.frames_before_mark(LIVED_LATER)
@@ -276,7 +280,7 @@ class MediaStream:
         if self._later:
             self.settle()
         self._obey(message, now)
-        self.may_wait = 0  # that may have been a mark
+        self._allow()  # that may have been a mark
 
     def hear(self, message: bytes, now: float) -> bool:
         """Take a message if it is ordinary audio, as most are.

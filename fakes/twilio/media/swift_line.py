@@ -23,6 +23,7 @@ from picows import (
 )
 
 from fakes.engine.wheel import wheel_here
+from fakes.twilio.media.seat import Seat
 from fakes.twilio.media.shortcut import Shortcut
 from fakes.twilio.media.stream import MediaStream
 from fakes.twilio.media.stream_core import (
@@ -76,7 +77,7 @@ class SwiftLine(WSListener):
 
     __slots__ = (
         *("_alarm", "_asking", "_close_code", "_close_reason", "_closing", "_early"),
-        *("_fragments", "_held", "_loop", "_lost", "_over", "_rides", "_running"),
+        *("_fragments", "_held", "_loop", "_lost", "_over", "_running", "_seat"),
         *("_shortcut", "_stream", "_talk", "_timers", "_transport", "_wheel"),
     )
 
@@ -85,7 +86,7 @@ class SwiftLine(WSListener):
         self._wheel = wheel_here()
         # A talking stream has a frame every 20 ms; others say when they want a turn.
         self._talk = stream if isinstance(stream, MediaStream) else None
-        self._rides = self._talk is not None
+        self._seat: Seat | None = None
         self._shortcut: Shortcut | None = None
         self._alarm = self._wheel.alarms.alarm(self._ring)
         self._loop = asyncio.get_running_loop()
@@ -105,8 +106,9 @@ class SwiftLine(WSListener):
     async def run(self) -> None:
         """Return when the stream has ended and the socket is closed."""
         self._running = True
-        if self._rides:
-            self._stream.open(self._wheel.board(self) - FRAME_SECONDS)
+        if self._talk is not None:
+            self._seat = Seat(self, self._talk, self._shortcut)
+            self._stream.open(self._wheel.board(self._seat) - FRAME_SECONDS)
         else:
             self._stream.open(monotonic())
         try:
@@ -123,7 +125,7 @@ class SwiftLine(WSListener):
     def wake(self) -> None:
         """Look at the stream soon; it was changed from outside."""
         # Not at once: who changes it may be in the middle of its frame.
-        self._loop.call_soon(self._look)
+        self._loop.call_soon(self.look)
 
     def release(self) -> None:
         """Let go of a socket that is held half open."""
@@ -133,7 +135,7 @@ class SwiftLine(WSListener):
     def _begin(self) -> None:
         if self._shortcut is not None:
             self._shortcut.take()
-        self._look()
+        self.look()
         early, self._early = self._early, []
         for message in early:
             self._take(message)
@@ -144,37 +146,19 @@ class SwiftLine(WSListener):
         if not self._over.done():
             self._over.set_result(None)
 
-    # --- the stream has a turn ---------------------------------------------------
-
-    def turn(self) -> None:
-        """Send the frame that is due; called by the wheel."""
-        stream, shortcut = self._talk, self._shortcut
-        assert stream is not None
-        try:
-            text = stream.turn(monotonic())
-            if text is None:
-                self._look()
-                return
-            if text and shortcut is not None and shortcut.is_free:
-                shortcut.post(text)
-            elif text:
-                self._send_long(text)
-                stream.left(monotonic())
-            if not stream.may_wait:
-                stream.settle()
-        except Exception as error:  # a bug here must be seen by who awaits this call
-            self._fail(error)
+    # --- sending -----------------------------------------------------------------
 
     def _alight(self) -> None:
         """Have no more turns."""
-        self._wheel.alight(self)
+        if self._seat is not None:
+            self._wheel.alight(self._seat)
         if self._shortcut is not None:
             self._shortcut.leave()
 
     def _ring(self, now: float) -> None:
-        self._look()
+        self.look()
 
-    def _look(self) -> None:
+    def look(self) -> None:
         """Do what is due, send what is there, and see when to look again."""
         stream = self._stream
         if self._over.done() or not self._running:
@@ -185,16 +169,17 @@ class SwiftLine(WSListener):
                 for out in stream.take():
                     self._send(out)
         except Exception as error:
-            self._fail(error)
+            self.fail(error)
             return
         if not stream.is_open:
             self._alight()
             if self._lost:
                 self._finish()
-        if not self._rides and (due := stream.next_timer()) is not None:
+        if self._talk is None and (due := stream.next_timer()) is not None:
             self._alarm.set(due)
 
-    def _fail(self, error: Exception) -> None:
+    def fail(self, error: Exception) -> None:
+        """End with a bug of ours."""
         self._alight()
         if not self._over.done():
             self._over.set_exception(error)
@@ -212,9 +197,9 @@ class SwiftLine(WSListener):
             if is_media(out) and shortcut.is_free:
                 shortcut.send(out)
                 return
-        self._send_long(out)
+        self.send_long(out)
 
-    def _send_long(self, text: str) -> None:
+    def send_long(self, text: str) -> None:
         """Send what cannot go the short way."""
         transport = self._transport
         if transport is None or self._closing:
@@ -234,7 +219,7 @@ class SwiftLine(WSListener):
         under = transport.underlying_transport
         under.set_write_buffer_limits(CONGESTED_BYTES, CONGESTED_BYTES)
         if self._talk is not None and Shortcut.exists(under):
-            self._shortcut = Shortcut(under, self._talk)
+            self._shortcut = Shortcut(under, self._talk, self.take_text)
 
     def pause_writing(self) -> None:
         """More is unsent than an agent that reads would leave."""
@@ -254,13 +239,8 @@ class SwiftLine(WSListener):
             if self._shortcut is not None:
                 self._shortcut.between_frames = not frame.tail_size
             payload = frame.get_payload_as_bytes()
-            if self._talk is not None and self._talk.hear(payload, monotonic()):
-                return
-            text = text_of(payload)
-            if self._running:
-                self._take(text)
-            else:
-                self._early.append(text)
+            if self._talk is None or not self._talk.hear(payload, monotonic()):
+                self.take_text(payload)
         elif kind == _CLOSE:
             self._closed(transport, frame)
         elif kind in (_TEXT, _BINARY, _CONTINUATION):
@@ -277,15 +257,23 @@ class SwiftLine(WSListener):
         if self._running:
             self._tell_end()
 
+    def take_text(self, payload: bytes) -> None:
+        """Take a text message that is not ordinary audio, in UTF-8 as it came."""
+        text = text_of(payload)
+        if self._running:
+            self._take(text)
+        else:
+            self._early.append(text)
+
     def _take(self, message: str | bytes) -> None:
         stream = self._stream
         try:
             stream.receive(message, monotonic())
         except Exception as error:
-            self._fail(error)
+            self.fail(error)
             return
-        if stream.has_output or not self._rides:
-            self._look()
+        if stream.has_output or self._talk is None:
+            self.look()
 
     def _join(self, frame: WSFrame) -> None:
         message = self._fragments.join(frame)
@@ -322,7 +310,7 @@ class SwiftLine(WSListener):
                 stream.protocol_error(text, now)
             else:
                 stream.agent_closed(_DROP, now)
-        self._look()
+        self.look()
 
     def _close(self, close: CloseSocket, transport: WSTransport) -> None:
         self._closing = True
