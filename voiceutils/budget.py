@@ -6,7 +6,7 @@ import struct
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from math import ceil, floor, frexp, inf, ldexp
+from math import ceil, frexp, inf, ldexp
 from operator import index
 from typing import Final
 
@@ -17,6 +17,7 @@ __all__ = ["DEFAULT_BUDGETS", "Budget", "LatencyHistogram", "Verdict"]
 # Every octave is cut into 128 equal buckets, so a bucket is at most 1/128 of its own
 # lower end wide and its middle is within 0.4 % of anything in it.
 _PER_OCTAVE: Final = 128
+_frexp: Final = frexp  # compiled code finds it without looking it up
 _STEPS: Final = 2 * _PER_OCTAVE  # mantissas begin at a half
 _ZERO: Final = -(1 << 20)  # below the bucket of the smallest float
 _EXTREMES: Final = ("min_bits", "max_bits")
@@ -49,9 +50,9 @@ class LatencyHistogram:
         if not self._min < seconds <= self._max:
             self._count(self._widen(seconds), 1)
             return
-        mantissa, octave = frexp(seconds)
+        mantissa, octave = _frexp(seconds)
         try:
-            self._pages[octave][floor(mantissa * _STEPS) - _PER_OCTAVE] += 1
+            self._pages[octave][int(mantissa * _STEPS) - _PER_OCTAVE] += 1
         except (KeyError, ValueError):
             self._count(_bucket(seconds), 1)
 
@@ -68,9 +69,9 @@ class LatencyHistogram:
                 continue
             # What lies between others needs no check, and is not zero. This is the
             # path of every frame of every call; a function for it costs a quarter.
-            mantissa, octave = frexp(seconds)
+            mantissa, octave = _frexp(seconds)
             try:
-                pages[octave][floor(mantissa * _STEPS) - _PER_OCTAVE] += 1
+                pages[octave][int(mantissa * _STEPS) - _PER_OCTAVE] += 1
             except (KeyError, ValueError):
                 self._count(_bucket(seconds), 1)
 
@@ -234,8 +235,8 @@ class LatencyHistogram:
 def _bucket(seconds: float) -> int:
     if not seconds:
         return _ZERO
-    mantissa, exponent = frexp(seconds)
-    return exponent * _PER_OCTAVE + floor(mantissa * _STEPS)
+    mantissa, exponent = _frexp(seconds)
+    return exponent * _PER_OCTAVE + int(mantissa * _STEPS)
 
 
 def _middle(bucket: int) -> float:

@@ -20,6 +20,7 @@ from voiceutils.mulaw import FRAME_BYTES
 __all__ = ["CodedFrame", "FrameReader", "PlainAudio"]
 
 _new: Final = tuple.__new__  # a third of the cost of a NamedTuple's own, once per frame
+_from_bytes: Final = int.from_bytes
 
 
 class CodedFrame(NamedTuple):
@@ -42,12 +43,15 @@ class FrameReader:
     Holds back less than one frame, and only bytes that may still become one.
     """
 
-    __slots__ = ("_awaited", "_code", "_held", "_offset", "continued")
+    __slots__ = ("_awaited", "_code", "_frame", "_held", "_offset", "continued")
 
     def __init__(self) -> None:
         self._held = b""
         self._offset = 0  # of the first held byte in the stream
-        self._code: FrameCode | None = None  # of the frame before, if it was coded
+        # Of the frame before, if it was coded; but its number is another when it
+        # continued one.
+        self._code: FrameCode | None = None
+        self._frame = 0
         self._awaited = -1  # the low bits of its successor within the same word
         self.continued = False
 
@@ -65,19 +69,19 @@ class FrameReader:
         """
         if self._held or len(audio) != FRAME_BYTES:
             return None
-        low = int.from_bytes(audio, "big") & LOW_BITS
+        low = _from_bytes(audio, "big") & LOW_BITS
         self.continued = low == self._awaited
         code = self._code
         if self.continued and code is not None:
             # Slices would be shorter here and take half as long again.
-            a, b, c, frame, e, f, g, h, i, j = code
-            code = _new(FrameCode, (a, b, c, frame + 1, e, f, g, h, i, j))
+            a, b, c, _, e, f, g, h, i, j = code
+            code = _new(FrameCode, (a, b, c, self._frame + 1, e, f, g, h, i, j))
         else:
             code = read(audio)
             if code is None:
                 return None
         offset = self._offset
-        self._was(code, low)
+        self._was(code, code[3], low)
         return _new(CodedFrame, (offset, code))
 
     def go_on(self, audio: bytes) -> bool:
@@ -88,11 +92,10 @@ class FrameReader:
         code = self._code
         if self._held or code is None or len(audio) != FRAME_BYTES:
             return False
-        low = int.from_bytes(audio, "big") & LOW_BITS
+        low = _from_bytes(audio, "big") & LOW_BITS
         if low != self._awaited:
             return False
-        a, b, c, frame, e, f, g, h, i, j = code
-        self._was(_new(FrameCode, (a, b, c, frame + 1, e, f, g, h, i, j)), low)
+        self._was(code, self._frame + 1, low)
         return True
 
     def go_elsewhere(self, audio: bytes) -> FrameCode | None:
@@ -107,13 +110,13 @@ class FrameReader:
         code = read(audio)
         if code is None or code[:3] != before[:3] or code[4] != before[4]:
             return None
-        self._was(code, int.from_bytes(audio, "big") & LOW_BITS)
+        self._was(code, code[3], _from_bytes(audio, "big") & LOW_BITS)
         return code
 
-    def _was(self, code: FrameCode, low: int) -> None:
+    def _was(self, code: FrameCode, frame: int, low: int) -> None:
         """Note that a frame was read; see what would continue it."""
         self._code = code
-        frame = code[3]
+        self._frame = frame
         # The checksum of the last frame has no successor.
         follows = frame + 1 < code[4]
         self._awaited = low ^ _STEPS[frame ^ frame + 1] if follows else -1

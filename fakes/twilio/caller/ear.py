@@ -166,7 +166,7 @@ class Ear:
         self._moments: list[float] = []
         self._dry = 0  # frames without audio since the last one with audio
         self._gap = 0  # dry frames before the audio that comes next, 0: none
-        self._last: Sound | None = None
+        self._last: Sound | None = None  # or one like it, of another moment
         self._speaking: Utterance | None = None  # whose frame came last, by itself
         self._stale = False  # nothing is held back that came before the last frame
 
@@ -243,7 +243,9 @@ class Ear:
             utterance.add(code, now, voiced=True)  # when it was first is known
         self._fed += FRAME_BYTES
         self._stale = True
-        self._last = _new(Sound, (now, known, True))
+        last = self._last
+        if last is None or last.voice is not known or not last.voiced:
+            self._last = _new(Sound, (now, known, True))
         return True
 
     @property

@@ -155,7 +155,7 @@ class Playout:
                 self._playing = False
                 return _new(Tick, (marks, b""))
             first = items[0]
-            if first.__class__ is bytes and len(first) == FRAME_BYTES:
+            if isinstance(first, bytes) and len(first) == FRAME_BYTES:
                 items.popleft()
                 self._queued -= FRAME_BYTES
                 self._playing = True
@@ -188,9 +188,9 @@ class Playout:
             self._playing = False
             return b""
         first = items[0]
-        if first.__class__ is not bytes or len(first) != FRAME_BYTES:
+        if not isinstance(first, bytes) or len(first) != FRAME_BYTES:
             return None
-        if len(items) > 1 and items[1].__class__ is _Mark:
+        if len(items) > 1 and isinstance(items[1], _Mark):
             return None
         items.popleft()
         self._queued -= FRAME_BYTES

@@ -32,6 +32,10 @@ from fakes.twilio.media.stream import MediaStream
 
 __all__ = ["Shortcut"]
 
+# Compiled code finds them like this without looking them up.
+_read: Final = os.read
+_write: Final = os.write
+_clock: Final = monotonic
 _AT_ONCE: Final = 8192  # bytes; most messages are one frame of audio
 _WHOLE_TEXT: Final = 0x81  # the last, and only, frame of a text message
 _TWO_BYTES: Final = 126  # what a length says when two bytes tell it
@@ -52,7 +56,7 @@ class _Traffic:
     def __init__(self, wheel: Wheel) -> None:
         self.waiting: list[tuple[Shortcut, bytes]] = []
         self._poll = select.epoll()
-        self._reads: dict[int, Callable[[float], None]] = {}
+        self._readers: dict[int, Shortcut] = {}
         wheel.before_turns = self._beat
         wheel.after_turns = self.flush
 
@@ -60,29 +64,29 @@ class _Traffic:
         """Send what waits."""
         for shortcut, message in self.waiting:
             shortcut.write(message)
-            shortcut.stream.left(monotonic())
+            shortcut.stream.left(_clock())
         self.waiting.clear()
 
-    def add(self, file: int, read: Callable[[float], None]) -> None:
-        self._reads[file] = read
+    def add(self, file: int, reader: Shortcut) -> None:
+        self._readers[file] = reader
         # Told once for all that came since: whoever is told reads all of it.
         self._poll.register(file, select.EPOLLIN | select.EPOLLET)
 
     def remove(self, file: int) -> None:
-        if self._reads.pop(file, None) is not None:
+        if self._readers.pop(file, None) is not None:
             self._poll.unregister(file)
 
     def _beat(self) -> None:
-        reads = self._reads
-        if not reads:
+        readers = self._readers
+        if not readers:
             return
-        ready = self._poll.poll(0, len(reads))
+        ready = self._poll.poll(0, len(readers))
         if ready:
-            now = monotonic()
+            now = _clock()
             for file, _ in ready:
-                read = reads.get(file)  # gone, when an earlier one ended its call
-                if read is not None:
-                    read(now)
+                reader = readers.get(file)  # gone, when an earlier one ended its call
+                if reader is not None:
+                    reader.read(now)
 
 
 _traffic: WeakKeyDictionary[AbstractEventLoop, _Traffic] = WeakKeyDictionary()
@@ -144,7 +148,7 @@ class Shortcut:
         if self._file < 0:
             return
         self._transport.pause_reading()
-        self._traffic.add(self._file, self._read)
+        self._traffic.add(self._file, self)
 
     def leave(self) -> None:
         """Give reading back; call it before the socket is closed."""
@@ -178,19 +182,19 @@ class Shortcut:
     def write(self, message: bytes) -> None:
         """Write a whole frame."""
         try:
-            sent = os.write(self._file, message)
+            sent = _write(self._file, message)
         except OSError:
             sent = 0  # full, or broken: the transport finds out
         if sent < len(message):
             self._transport.write(message[sent:])
             self.behind = True
 
-    def _read(self, now: float) -> None:
+    def read(self, now: float) -> None:
         """Read all there is."""
         size = _AT_ONCE
         while size == _AT_ONCE and self._file >= 0:
             try:
-                data = os.read(self._file, _AT_ONCE)
+                data = _read(self._file, _AT_ONCE)
             except BlockingIOError:
                 return
             except OSError:

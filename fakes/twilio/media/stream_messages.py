@@ -20,6 +20,7 @@ from voiceutils.wire import twilio as wire
 
 __all__ = ["StreamMessages", "is_media"]
 
+_to_base64: Final = b2a_base64  # compiled code finds it without looking it up
 _FRAME_MS: Final = 20
 _DIGITAL_SILENCE: Final = (b64encode(SILENCE_FRAME).decode(),)
 # What a telephone network sends when nobody speaks: zero of either sign, give or take
@@ -111,7 +112,7 @@ class StreamMessages:
         timestamp = self.timestamp
         self.timestamp = timestamp + _FRAME_MS
         if audio:
-            payload = b2a_base64(audio, newline=False).decode()
+            payload = _to_base64(audio, newline=False).decode()
         else:
             payload = self._silences[chunk % len(self._silences)]
         if sequence >= len(_to_chunk):
@@ -127,7 +128,7 @@ class StreamMessages:
         if self._chunks is not None:
             self._chunks[track] = chunk = self._chunks[track] + 1
         if audio:
-            payload = b2a_base64(audio, newline=False).decode()
+            payload = _to_base64(audio, newline=False).decode()
         else:
             payload = self._silences[chunk % len(self._silences)]
         self._sequence = number = self._sequence + 1
