@@ -131,6 +131,18 @@ def test_a_tick_of_the_loudspeaker_costs_the_same(queued: int) -> None:
     assert per_frame(calls) == PLAYOUT_CALLS[queued]
 
 
+def test_a_frame_that_goes_on_with_its_word_is_compared_and_not_read() -> None:
+    """The first one of each word is read."""
+    reader = FrameReader()
+    codes = [code for code in map(read, CODED) if code is not None]
+    reader.next_frame(CODED[0])
+    for before, code, audio in zip(codes, codes[1:], CODED[1:], strict=False):
+        goes_on = code[5:] == before[5:]  # same word, same letters
+        assert reader.go_on(audio) == goes_on
+        if not goes_on:
+            assert reader.go_elsewhere(audio) == code
+
+
 def test_a_coded_frame_is_checked_once() -> None:
     """It is found, and its checksum computed, without a search."""
     for frame in CODED:

@@ -17,7 +17,7 @@ from fakes.twilio.caller.script import Pause
 from fakes.twilio.media.stream import MediaStream, Settings
 from fakes.twilio.media.stream_messages import StreamMessages
 from fakes.twilio.web.webhook import CallLeg
-from voiceutils.mulaw import SILENCE_FRAME, VOICED_LEVEL, is_voiced, level
+from voiceutils.mulaw import FRAME_BYTES, SILENCE_FRAME, VOICED_LEVEL, is_voiced, level
 from voiceutils.wire import encode
 from voiceutils.wire import twilio as wire
 
@@ -226,6 +226,17 @@ def test_a_call_on_the_short_way_is_the_same_call(
 def test_the_quick_look_at_loudness_says_what_the_sum_says(audio: bytes) -> None:
     """For every audio, however long."""
     assert is_voiced(audio) == (level(audio) >= VOICED_LEVEL)
+
+
+@pytest.mark.parametrize(
+    "quiet", [SILENCE_FRAME[:1], b"\x72"], ids=["silence", "noise"]
+)
+def test_no_count_of_loud_samples_deceives_it(quiet: bytes) -> None:
+    """So many of each loudness among quiet ones, a quarter of the level or none."""
+    for loud in range(256):
+        for count in range(0, FRAME_BYTES, 3):
+            audio = bytes([loud]) * count + quiet * (FRAME_BYTES - count)
+            assert is_voiced(audio) == (level(audio) >= VOICED_LEVEL)
 
 
 def test_a_frame_is_as_late_as_it_was_sent() -> None:

@@ -26,6 +26,7 @@ from fakes.twilio.phone import (
 )
 from fakes.twilio.web.signature import sign
 from voiceutils.budget import LatencyHistogram
+from voiceutils.wire import encode, twilio
 
 SHORT = (Say("Yes.", reply=False), HangUp())
 WAIT = (AwaitGreeting(), HangUp())
@@ -224,6 +225,14 @@ async def _sets_reserved_bits(media: ServerConnection, sid: str) -> None:
     media.transport.write(b"\xc1\x02hi")
 
 
+async def _sends_no_text(media: ServerConnection, sid: str) -> None:
+    """Behind a mark, so that the phone has seen a whole text message before."""
+    mark = twilio.AgentMark(sid, twilio.MarkBody("here"))
+    await media.send(encode(mark))
+    await asyncio.sleep(0.05)
+    media.transport.write(b"\x81\x06\xc3\x28text")
+
+
 async def _sends_nonsense(media: ServerConnection, sid: str) -> None:
     await media.send(b"\x00")
     await media.send("{")
@@ -235,6 +244,7 @@ async def _sends_nonsense(media: ServerConnection, sid: str) -> None:
         (_closes_badly, ["31921"], "agent closed the media socket (1011 bug) before"),
         (_goes_away, ["31921"], "dropped the media socket without a close frame"),
         (_sets_reserved_bits, ["31924"], "WebSocket protocol error"),
+        (_sends_no_text, ["31924"], "WebSocket protocol error"),
         (_sends_nonsense, ["31950", "31951"], "no greeting within 0.3 s"),
     ],
 )

@@ -225,7 +225,7 @@ class Shortcut:
             elif length > _TWO_BYTES:
                 break
             end = begin + length
-            if end > size or self._file < 0:
+            if end > size:
                 break
             payload = data[begin:end]
             if self.stream.hear(payload, now):
