@@ -66,6 +66,7 @@ FEATURES = {
     "barge-in": "the caller can interrupt it",
     "concurrent-calls": "it answers several calls at once",
     "greeting": "it speaks first",
+    "hang-up": "it ends the call over Twilio's REST interface after a good-bye",
     "keypad": "it answers what was keyed in",
     "marks": "it asks to be told what has been played",
     "memory": "the model is told of earlier turns",

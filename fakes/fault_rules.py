@@ -64,7 +64,8 @@ class Visitor(NamedTuple):
 
     Attributes:
         surface: one of ``SURFACES``.
-        group: ``tag`` or ``user`` as the client gave it, or else the path prefix.
+        group: ``tag`` or ``user`` as the client gave it, or else the path prefix; on
+            Twilio's REST interface the call's sid, or the number that is to be called.
         prefix: of the path, before the service's own path.
         query: decoded, in order.
         keys: the credentials offered.

@@ -18,7 +18,8 @@ class Attempt(msgspec.Struct, kw_only=True):
     Attributes:
         surface: one of :data:`fakes.faults.SURFACES`.
         at: when it reached the door.
-        group: ``tag`` or ``user`` as the client gave it, else "".
+        group: ``tag`` or ``user`` as the client gave it, else ""; on Twilio's REST
+            interface the call's sid, or the number that is to be called.
         outcome: ``pending``, ``accepted`` or ``refused 503``.
         retry_after: seconds that a refusal asked to wait.
         opened: when it was let in.
@@ -36,7 +37,8 @@ class Attempt(msgspec.Struct, kw_only=True):
         characters: of the text to speak.
         calls: numbers of the callers heard on it; more than one is cross-talk.
         echoed: frames of agent speech received: the agent transcribes itself.
-        said: what the model was asked.
+        said: what the model was asked; on Twilio's REST interface the
+            method, and the path below the account.
         reply: what it answered.
         called: the tools that it called, each with its arguments.
         remembered: what it was told of its own earlier replies.

@@ -96,10 +96,29 @@ class Speech:
             self.open -= 1
 
 
+class Calls:
+    """Stands for Twilio's REST interface, which serves or refuses a hang-up."""
+
+    def __init__(self, refusal: ProviderError | None = None) -> None:
+        self.refusal = refusal
+        self.ended: list[str] = []
+
+    async def hang_up(self, call_sid: str) -> None:
+        self.ended.append(call_sid)
+        if self.refusal is not None:
+            raise self.refusal
+
+
 class Phone:
     """Twilio's end of one call, and everything around the agent."""
 
-    def __init__(self, chat: Chat, speech: Speech, settings: AgentSettings) -> None:
+    def __init__(
+        self,
+        chat: Chat,
+        speech: Speech,
+        settings: AgentSettings,
+        calls: Calls | None = None,
+    ) -> None:
         self.incoming: asyncio.Queue[str | None] = asyncio.Queue()
         self.got: list[dict[str, Any]] = []
         self.recogniser = Recogniser()
@@ -109,7 +128,7 @@ class Phone:
             def build_recogniser(self, call_sid: str) -> Any:
                 return recogniser
 
-        self.call = Call(settings, chat, speech, self.incoming.get, self.take)  # type: ignore[arg-type]
+        self.call = Call(settings, chat, speech, self.incoming.get, self.take, calls)  # type: ignore[arg-type]
         self.running = asyncio.create_task(self.call.run())
 
     async def take(self, text: str) -> None:
@@ -192,6 +211,25 @@ async def test_reply_is_whole_frames_in_order_with_marks() -> None:
     assert marks == ["1.1", "1.2"]
     phone.incoming.put_nowait(None)
     await phone.ends()
+
+
+@pytest.mark.parametrize("refusal", [None, ProviderError("no", status=401)])
+async def test_goodbye_is_answered_and_the_call_ended_over_rest(
+    refusal: ProviderError | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    """When the answer has been heard, once; a refusal leaves the socket's end."""
+    calls = Calls(refusal)
+    phone = Phone(Chat("Bye."), Speech(), SETTINGS, calls)
+    phone.start()
+    phone.says("goodbye")
+    await phone.until(lambda: phone.kinds.count("mark") == 1)
+    assert calls.ended == []
+
+    phone.send("mark", mark={"name": "1.1"})
+    await phone.ends()
+
+    assert (calls.ended, phone.call.close_code) == (["CA1"], 1000)
+    assert ("Twilio did not hang up: no" in caplog.text) == (refusal is not None)
 
 
 async def test_interruption_clears_and_stops_model_and_speech() -> None:

@@ -374,6 +374,46 @@ def test_lost_recogniser_says_goodbye_and_hangs_up() -> None:
     assert turns.mark_returned("2.1", 10.2) == [HangUp()]
 
 
+def parting(*said: str, parts: bool = True) -> list[Command]:
+    """What follows when our answer to the last of these was heard.
+
+    The others are interrupted, as soon as something of them is heard.
+    """
+    turns = Turns(Phrases(greeting=""), PATIENCE, parts=parts)
+    turns.start(0.0)
+    for number, text in enumerate(said, 1):
+        now = 10.0 * number
+        answer = turns.recognised(results(text, now, ends=True), now + 2)[-1]
+        assert isinstance(answer, Answer)
+        turns.audio_sent(answer.turn, 8000, now + 3)
+        turns.sentence_sent(answer.turn, "answer", "Bye.")
+    turns.reply_ended(answer.turn, now + 3)
+    return turns.mark_returned("answer", now + 4)
+
+
+@pytest.mark.parametrize(
+    "text", ["goodbye", "Thanks, goodbye.", "OK. Good-bye then", "Good bye, thank you!"]
+)
+def test_goodbye_is_answered_and_then_we_hang_up(text: str) -> None:
+    """Not before the caller has heard the answer; never where we are not to."""
+    assert parting(text) == [HangUp()]
+    assert parting(text, parts=False) == []
+
+
+@pytest.mark.parametrize(
+    "text", ["Is goodbye one word?", "Goodbye blue sky is a song", "Goodbye?", "Buy it"]
+)
+def test_the_word_alone_is_no_goodbye(text: str) -> None:
+    """It must end what is said, and ask nothing."""
+    assert parting(text) == []
+
+
+def test_who_thinks_better_of_it_stays() -> None:
+    """A good-bye whose answer was interrupted by something else ends nothing."""
+    assert parting("goodbye", "wait one more question") == []
+    assert parting("wait", "goodbye") == [HangUp()]
+
+
 def test_last_words_have_a_limit() -> None:
     """Goodbye that never sounds does not keep the call open."""
     turns = greeted()

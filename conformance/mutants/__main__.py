@@ -25,7 +25,7 @@ from starlette.types import ASGIApp
 from conformance.mutants._registry import Mutant, registered_mutants
 from voiceutils.agent.__main__ import PING_SECONDS, promised_backoff
 from voiceutils.agent.server import build_app
-from voiceutils.agent.settings import AgentSettings
+from voiceutils.agent.settings import AgentSettings, settings_of
 
 __all__ = ["build_mutants", "main"]
 
@@ -70,14 +70,7 @@ def main() -> int:
     parser.add_argument("--only", metavar="NAME", help="serve this mutant alone")
     options = parser.parse_args()
 
-    default = AgentSettings()
-    settings = AgentSettings(
-        deepgram_url=os.environ.get("DEEPGRAM_URL", default.deepgram_url),
-        deepgram_key=os.environ.get("DEEPGRAM_API_KEY", ""),
-        model_url=os.environ.get("OPENAI_BASE_URL", default.model_url),
-        model_key=os.environ.get("OPENAI_API_KEY", ""),
-        auth_token=os.environ.get("TWILIO_AUTH_TOKEN", ""),
-    )
+    settings = settings_of(os.environ)
     mutants = registered_mutants()
     if options.only:
         if options.only not in mutants:

@@ -13,6 +13,7 @@ from voiceutils.chat import ChatModel
 from voiceutils.deepgram_stt import DeepgramSTTService, LinkLost, ListenEvent
 from voiceutils.deepgram_tts import DeepgramTTSService
 from voiceutils.errors import ProviderError, VoiceError
+from voiceutils.twilio_calls import TwilioCalls
 
 
 class _OtherServices(AgentCall):
@@ -25,8 +26,10 @@ class _OtherServices(AgentCall):
         speech: DeepgramTTSService,
         receive: Callable[[], Awaitable[str | None]],
         send: Callable[[str], Awaitable[None]],
+        calls: TwilioCalls | None = None,
     ) -> None:
-        super().__init__(settings, self.model(chat), self.voice(speech), receive, send)
+        chat, speech = self.model(chat), self.voice(speech)
+        super().__init__(settings, chat, speech, receive, send, calls)
 
     def model(self, chat: ChatModel) -> ChatModel:
         """Return the model that this agent uses."""

@@ -16,10 +16,9 @@ from collections.abc import Iterator, Sequence
 
 import uvicorn
 
-from voiceutils._http import checked_key
 from voiceutils.agent.call import AgentCall
 from voiceutils.agent.server import build_app
-from voiceutils.agent.settings import AgentSettings, Phrases
+from voiceutils.agent.settings import AgentSettings, Phrases, settings_of
 from voiceutils.deepgram_stt import LASTING_SECONDS
 from voiceutils.errors import SettingError
 
@@ -55,15 +54,24 @@ class _Server(uvicorn.Server):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the agent until SIGTERM or SIGINT; return the exit code."""
-    options = _parser().parse_args(arguments)
-    logging.basicConfig(
-        level=options.log_level.upper(), format="%(levelname)s %(name)s: %(message)s"
-    )
     try:
-        settings = _settings(options)
+        settings = settings_of(os.environ)
     except SettingError as error:
         print(error, file=sys.stderr)
         return 2
+    options = _parser(settings).parse_args(arguments)
+    logging.basicConfig(
+        level=options.log_level.upper(), format="%(levelname)s %(name)s: %(message)s"
+    )
+    settings = dataclasses.replace(
+        settings,
+        deepgram_url=options.deepgram,
+        model_url=options.model,
+        twilio_url=options.twilio,
+        model=options.model_name,
+        endpointing=options.endpointing,
+        phrases=Phrases(greeting=options.greeting),
+    )
     return run(settings, options.host, options.port, as_json=options.json)
 
 
@@ -142,42 +150,26 @@ def promised_backoff(settings: AgentSettings) -> dict[str, object]:
     }
 
 
-def _parser() -> argparse.ArgumentParser:
-    env, default = os.environ.get, AgentSettings()
+def _parser(default: AgentSettings) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m voiceutils.agent",
         description="A phone agent for Twilio Media Streams, Deepgram and a model.",
-        epilog="Keys come from DEEPGRAM_API_KEY, OPENAI_API_KEY, TWILIO_AUTH_TOKEN.",
+        epilog="Keys come from DEEPGRAM_API_KEY, OPENAI_API_KEY, TWILIO_AUTH_TOKEN. "
+        "With TWILIO_ACCOUNT_SID, and TWILIO_API_KEY and TWILIO_API_SECRET or the "
+        "token, calls are ended over Twilio's REST interface, too: after a good-bye.",
     )
     add = parser.add_argument
     add("--host", default="127.0.0.1")
     add("--port", type=int, default=8080, help="0 takes a free one")
-    add("--deepgram", default=env("DEEPGRAM_URL") or default.deepgram_url)
-    add("--model", default=env("OPENAI_BASE_URL") or default.model_url)
-    add("--model-name", default=env("OPENAI_MODEL") or default.model)
+    add("--deepgram", default=default.deepgram_url)
+    add("--model", default=default.model_url)
+    add("--twilio", default=default.twilio_url)
+    add("--model-name", default=default.model)
     add("--greeting", default=default.phrases.greeting)
     add("--endpointing", type=int, default=default.endpointing, help="milliseconds")
     add("--json", action="store_true", help="announce the addresses as JSON")
     add("--log-level", default="warning", choices=["debug", "info", "warning", "error"])
     return parser
-
-
-def _settings(options: argparse.Namespace) -> AgentSettings:
-    return dataclasses.replace(
-        AgentSettings(),
-        deepgram_url=options.deepgram,
-        deepgram_key=_key("DEEPGRAM_API_KEY"),
-        model_url=options.model,
-        model_key=_key("OPENAI_API_KEY"),
-        auth_token=_key("TWILIO_AUTH_TOKEN"),
-        model=options.model_name,
-        endpointing=options.endpointing,
-        phrases=Phrases(greeting=options.greeting),
-    )
-
-
-def _key(name: str) -> str:
-    return checked_key(os.environ.get(name, ""), name)
 
 
 if __name__ == "__main__":

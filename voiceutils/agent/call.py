@@ -33,6 +33,7 @@ from voiceutils.deepgram_stt import (
 )
 from voiceutils.deepgram_tts import DeepgramTTSService
 from voiceutils.errors import NotConnected, VoiceError, WireError
+from voiceutils.twilio_calls import TwilioCalls
 from voiceutils.wire import Unknown
 from voiceutils.wire.twilio import (
     Connected,
@@ -61,6 +62,8 @@ class AgentCall(SpeakingCall):
         speech: the voice, shared by all calls.
         receive: returns the next text message of the media socket, None at its end.
         send: sends one.
+        calls: ends calls over REST, shared by all; None leaves it at closing the
+            socket.
     """
 
     def __init__(
@@ -70,8 +73,9 @@ class AgentCall(SpeakingCall):
         speech: DeepgramTTSService,
         receive: Callable[[], Awaitable[str | None]],
         send: Callable[[str], Awaitable[None]],
+        calls: TwilioCalls | None = None,
     ) -> None:
-        super().__init__(settings, chat, speech, send)
+        super().__init__(settings, chat, speech, send, calls)
         self.recogniser = self.build_recogniser("")  # replaced when the call is known
         self._receive = receive
         self._send = send
@@ -290,10 +294,6 @@ class AgentCall(SpeakingCall):
     def clear_playout(self) -> None:
         """Have everything unplayed dropped, here and at Twilio."""
         self.line.clear()
-
-    def hang_up(self) -> None:
-        """Leave the call; only a failure or a time limit leads here."""
-        self.end_call(NORMAL)
 
     def summary(self) -> dict[str, object]:
         """Return this call's own metrics."""

@@ -24,6 +24,7 @@ from voiceutils.agent.settings import AgentSettings
 from voiceutils.agent.signature import addresses, is_signed
 from voiceutils.chat import ChatModel
 from voiceutils.deepgram_tts import DeepgramTTSService
+from voiceutils.twilio_calls import TwilioCalls
 
 __all__ = ["build_app"]
 
@@ -46,6 +47,7 @@ class _Switchboard:
     pool: httpx.AsyncClient
     chat: ChatModel
     speech: DeepgramTTSService
+    calls: TwilioCalls | None
     open_calls: int = 0
     recent: deque[dict[str, object]] = field(
         default_factory=lambda: deque(maxlen=MOST_RECENT_CALLS)
@@ -90,7 +92,11 @@ def _switchboard(
         model=settings.voice,
         client=pool,
     )
-    return _Switchboard(settings, call_class, pool, chat, speech)
+    login = settings.twilio_login
+    calls = None
+    if login is not None:
+        calls = TwilioCalls(settings.account_sid, login, pool, url=settings.twilio_url)
+    return _Switchboard(settings, call_class, pool, chat, speech, calls)
 
 
 async def _voice(request: Request) -> Response:
@@ -129,7 +135,12 @@ async def _media(socket: WebSocket) -> None:
             await socket.send_text(text)
 
     call = switchboard.call_class(
-        switchboard.settings, switchboard.chat, switchboard.speech, receive, send
+        switchboard.settings,
+        switchboard.chat,
+        switchboard.speech,
+        receive,
+        send,
+        switchboard.calls,
     )
     switchboard.open_calls += 1
     try:

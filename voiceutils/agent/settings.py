@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from voiceutils._http import checked_key
 from voiceutils.retry import Backoff
 
-__all__ = ["AgentSettings", "Patience", "Phrases"]
+__all__ = ["AgentSettings", "Patience", "Phrases", "settings_of"]
 
 
 # Half of each delay is random: calls that lost their links together come back apart.
@@ -53,6 +55,8 @@ class AgentSettings:
 
     Attributes:
         auth_token: when set, Twilio's signature is demanded on webhook and upgrade.
+        account_sid: with it and a secret, an API key's or the token, the agent ends
+            calls over Twilio's REST interface, and hangs up after a good-bye.
         endpointing: milliseconds of silence that end an utterance.
         start_deadline: seconds that a media socket may live without ``start``.
         silence_limit: seconds without any message from Twilio, which sends fifty a
@@ -68,6 +72,10 @@ class AgentSettings:
     model_url: str = "https://api.openai.com/v1"
     model_key: str = dataclasses.field(default="", repr=False)
     auth_token: str = dataclasses.field(default="", repr=False)
+    twilio_url: str = "https://api.twilio.com"
+    account_sid: str = ""
+    api_key: str = ""
+    api_secret: str = dataclasses.field(default="", repr=False)
     model: str = "gpt-4o-mini"
     voice: str = "aura-2-thalia-en"
     endpointing: int = 200
@@ -79,3 +87,39 @@ class AgentSettings:
     close_deadline: float = 0.6
     backoff: Backoff = _BACKOFF
     attempts: int = 5
+
+    @property
+    def twilio_login(self) -> tuple[str, str] | None:
+        """User and password of Twilio's REST interface; None where it is not used."""
+        user, secret = self.api_key, self.api_secret
+        if not (user and secret):
+            user, secret = self.account_sid, self.auth_token
+        return (user, secret) if self.account_sid and secret else None
+
+
+def settings_of(environment: Mapping[str, str]) -> AgentSettings:
+    """Return the settings that stand in an environment, and the usual ones.
+
+    Raises:
+        SettingError: a key that cannot be one; the message does not show it.
+    """
+    default = AgentSettings()
+
+    def told(name: str, otherwise: str) -> str:
+        return environment.get(name) or otherwise
+
+    def key(name: str) -> str:
+        return checked_key(environment.get(name, ""), name)
+
+    return AgentSettings(
+        deepgram_url=told("DEEPGRAM_URL", default.deepgram_url),
+        deepgram_key=key("DEEPGRAM_API_KEY"),
+        model_url=told("OPENAI_BASE_URL", default.model_url),
+        model_key=key("OPENAI_API_KEY"),
+        model=told("OPENAI_MODEL", default.model),
+        auth_token=key("TWILIO_AUTH_TOKEN"),
+        twilio_url=told("TWILIO_API_URL", default.twilio_url),
+        account_sid=key("TWILIO_ACCOUNT_SID"),
+        api_key=key("TWILIO_API_KEY"),
+        api_secret=key("TWILIO_API_SECRET"),
+    )

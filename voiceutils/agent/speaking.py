@@ -23,6 +23,7 @@ from voiceutils.chat import ChatModel
 from voiceutils.deepgram_tts import DeepgramTTSService
 from voiceutils.errors import DeadlineExceeded, ProviderError, VoiceError
 from voiceutils.performance_metrics import PerformanceMetrics
+from voiceutils.twilio_calls import TwilioCalls
 
 __all__ = ["FAILED", "NORMAL", "SpeakingCall"]
 
@@ -41,6 +42,7 @@ class SpeakingCall(ABC):
         chat: the model, shared by all calls.
         speech: the voice, shared by all calls.
         send: sends one text message on the media socket.
+        calls: ends calls over REST; None leaves it at closing the socket.
 
     Attributes:
         close_code: how the media socket ought to be closed.
@@ -54,17 +56,20 @@ class SpeakingCall(ABC):
         chat: ChatModel,
         speech: DeepgramTTSService,
         send: Callable[[str], Awaitable[None]],
+        calls: TwilioCalls | None = None,
     ) -> None:
         self.settings = settings
         self.chat = chat
         self.speech = speech
+        self.calls = calls
         self.close_code = NORMAL
         self.call_sid = ""
         self.stream_sid = ""
         self.metrics = PerformanceMetrics()
         self.turn_metrics: list[dict[str, float]] = []
 
-        self.turns = Turns(settings.phrases, settings.patience)
+        parts = calls is not None
+        self.turns = Turns(settings.phrases, settings.patience, parts=parts)
         self.line = Line(send, "", settings.send_deadline)
         self._loop = asyncio.get_running_loop()
         self._ended: asyncio.Future[None] = self._loop.create_future()
@@ -155,6 +160,29 @@ class SpeakingCall(ABC):
             self.line.mark(name)
             self.turns.sentence_sent(turn, name, text)
 
+    # --- leaving ------------------------------------------------------------------
+
+    def hang_up(self) -> None:
+        """Leave the call: after a good-bye, a failure or a time limit."""
+        if self.calls is None:
+            self.end_call(NORMAL)
+        else:
+            self.spawn(self.hang_up_over_rest(self.calls), "hang-up")
+
+    async def hang_up_over_rest(self, calls: TwilioCalls) -> None:
+        """Have Twilio end the call; where that fails, the socket's end has to do."""
+        try:
+            await calls.hang_up(self.call_sid)
+        except VoiceError as failure:
+            self.report(f"Twilio did not hang up: {failure}")
+        self.end_call(NORMAL)
+
+    def end_call(self, code: int) -> None:
+        """Make ``run`` return; the media socket is then closed with the code."""
+        if not self._ended.done():
+            self.close_code = code
+            self._ended.set_result(None)
+
     # --- tasks and log ------------------------------------------------------------
 
     def spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
@@ -181,12 +209,6 @@ class SpeakingCall(ABC):
             return
         self._reported.add(once)
         logger.warning("call %s: %s", self.call_sid or "without start", what)
-
-    def end_call(self, code: int) -> None:
-        """Make ``run`` return; the media socket is then closed with the code."""
-        if not self._ended.done():
-            self.close_code = code
-            self._ended.set_result(None)
 
     def now(self) -> float:
         """Return monotonic seconds."""

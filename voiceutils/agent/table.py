@@ -27,6 +27,7 @@ class Happening(Enum):
     UNHEARD = "the caller spoke, and no words came of it"
     AUDIO = "audio of our turn is on its way"
     PLAYED = "our turn is complete and heard"
+    PARTED = "our answer to a good-bye is complete and heard"
     FAILED = "our turn cannot be completed"
     HOPELESS = "our turn cannot be completed, and saying so will not help"
     DEAF = "the recogniser is gone for good"
@@ -72,6 +73,7 @@ TABLE: dict[State, _Moves] = {
         _H.WORDS: (_S.LISTENING, (_D.CANCEL, _D.CLEAR)),
         _H.FINISHED: (_S.THINKING, (_D.CANCEL, _D.CLEAR, _D.ANSWER)),
         _H.PLAYED: (_S.LISTENING, ()),
+        _H.PARTED: (_S.ENDED, (_D.HANG_UP,)),
         # What was sent is still heard, so speech still interrupts something.
         _H.FAILED: (_S.SPEAKING, (_D.CANCEL, _D.APOLOGISE)),
         _H.HOPELESS: (_S.ENDED, (_D.CANCEL, _D.HANG_UP)),

@@ -22,7 +22,7 @@ from voiceutils.agent.keypad import Keypad
 from voiceutils.agent.playing import Playing, Sentence
 from voiceutils.agent.settings import Patience, Phrases
 from voiceutils.agent.table import TABLE, Happening, State, Step
-from voiceutils.agent.utterance import Progress, Utterance
+from voiceutils.agent.utterance import Progress, Utterance, ends_with_goodbye
 from voiceutils.wire.chat import Message
 from voiceutils.wire.deepgram_listen import FromListen
 
@@ -56,11 +56,15 @@ class Turns:
     Args:
         phrases: what the agent says by itself.
         patience: its time limits.
+        parts: whether we hang up once a good-bye of the caller is answered.
     """
 
-    def __init__(self, phrases: Phrases, patience: Patience) -> None:
+    def __init__(
+        self, phrases: Phrases, patience: Patience, *, parts: bool = False
+    ) -> None:
         self._phrases = phrases
         self._patience = patience
+        self._parts = parts
         self.state = State.LISTENING
 
         self._turn = 0
@@ -69,6 +73,7 @@ class Turns:
         self._has_audio = False
         self._complete = False  # all audio of the live turn has been sent
         self._answers: set[int] = set()
+        self._parting: int | None = None  # the turn that answers a good-bye
         self._failures = 0
 
         self._utterance = Utterance()
@@ -222,8 +227,9 @@ class Turns:
         if self._live is None or not self._complete or self.is_unplayed:
             return []
         self._due.pop(_Timer.MARKS, None)
-        self._live = None
-        return self._happened(Happening.PLAYED, now)
+        turn, self._live = self._live, None
+        parted = turn == self._parting
+        return self._happened(Happening.PARTED if parted else Happening.PLAYED, now)
 
     def _remember(self, heard: list[Sentence]) -> None:
         """Keep what the caller has heard; the model must not remember more."""
@@ -286,9 +292,11 @@ class Turns:
 
     def _answer(self, now: float) -> Command:
         self._due.pop(_Timer.FINAL, None)
-        self._history.append(Message("user", self._utterance.take()))
+        text = self._utterance.take()
+        self._history.append(Message("user", text))
         turn = self._begin(Step.ANSWER, now)
         self._answers = {turn}
+        self._parting = turn if self._parts and ends_with_goodbye(text) else None
         return Answer(turn)
 
     def _cancel(self) -> list[Command]:

@@ -9,6 +9,7 @@ answered is recognised as such.
 
 from __future__ import annotations
 
+import re
 from enum import Enum
 
 from voiceutils.wire.deepgram_listen import (
@@ -19,10 +20,12 @@ from voiceutils.wire.deepgram_listen import (
     Word,
 )
 
-__all__ = ["Progress", "Utterance"]
+__all__ = ["Progress", "Utterance", "ends_with_goodbye"]
 
 # Word times shift a little from interim to final.
 _SLACK = 0.3
+# A word or two may follow, as in "goodbye, thank you"; a question does not end a call.
+_GOODBYE = re.compile(r"\bgood[ -]?bye\b(?:\W+\w+){0,2}[^\w?]*", re.IGNORECASE)
 
 
 class Progress(Enum):
@@ -125,6 +128,11 @@ class Utterance:
         """Keep what an interim said beyond a final: finals may cover less."""
         left = [word for word in self._interim if (word.start + word.end) / 2 > end]
         self._set_interim(left, _joined(left))
+
+
+def ends_with_goodbye(text: str) -> bool:
+    """Tell whether somebody who says this wants to end the call."""
+    return any(found.end() == len(text) for found in _GOODBYE.finditer(text))
 
 
 def _joined(words: list[Word]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import time
 import uuid
 from urllib.parse import parse_qsl
@@ -24,6 +25,8 @@ __all__ = ["RestServer"]
 
 _LARGEST_BODY = 256 * 1024
 _MOST_FIELDS = 1000
+_LONGEST_PATH = 200  # in the ledger
+_ACCOUNT = re.compile("^/2010-04-01/Accounts/[^/]+")
 _REFUSALS = {
     401: bad_credentials("Authenticate"),
     429: too_many(),
@@ -65,27 +68,42 @@ class RestServer:
         begun = time.monotonic()
         self._running += 1
         concurrent = self._running
-        door = self._knock(http, begun)
         try:
-            await door.wait()
-            answer, retry_after = await self._answer(door, concurrent)
-            # Whatever was asked is done now, even if the answer is lost.
-            await door.answer()
-            response = await self._passed(door, http, answer, concurrent, begun)
-            if retry_after is not None:
-                response.headers["Retry-After"] = f"{retry_after:g}"
-            door.end("fake")
-            return response
-        except asyncio.CancelledError:
-            door.end("client", aborted=True)
-            raise
+            read = await _read(http)  # first, since whom it is about may stand in it
+            door = self._knock(http, read, begun)
+            return await self._served(door, http, read, concurrent, begun)
         finally:
             self._running -= 1
 
-    def _knock(self, http: web.Request, now: float) -> Door:
-        group = next((p for p in http.path.split("/") if p.startswith("CA")), "")
-        group = group.removesuffix(".json")
+    async def _served(
+        self,
+        door: Door,
+        http: web.Request,
+        read: RestRequest | RestError,
+        concurrent: int,
+        begun: float,
+    ) -> web.StreamResponse:
+        try:
+            await door.wait()
+            answer, retry_after = await self._answer(door, read, concurrent)
+            # Whatever was asked is done now, even if the answer is lost.
+            await door.answer()
+            response = await self._passed(door, http, answer, concurrent, begun)
+        except asyncio.CancelledError:
+            door.end("client", aborted=True)
+            raise
+        if retry_after is not None:
+            response.headers["Retry-After"] = f"{retry_after:g}"
+        door.end("fake")
+        return response
+
+    def _knock(
+        self, http: web.Request, read: RestRequest | RestError, now: float
+    ) -> Door:
+        group = _group(http.path, read)
         attempt = self._ledger.knock("twilio_rest", group, now)
+        path = _ACCOUNT.sub("", http.path)
+        attempt.said = f"{http.method} {path}"[:_LONGEST_PATH]
         sockname = http.get_extra_info("sockname")
         visitor = Visitor(
             "twilio_rest",
@@ -96,7 +114,7 @@ class RestServer:
         return Door(self._ledger, attempt, self._faults.meet(visitor, attempt), http)
 
     async def _answer(
-        self, door: Door, concurrent: int
+        self, door: Door, read: RestRequest | RestError, concurrent: int
     ) -> tuple[RestAnswer, float | None]:
         fault = door.fault
         if isinstance(fault, Refuse):
@@ -111,10 +129,9 @@ class RestServer:
         if most is not None and concurrent > most:
             error = too_many()
             return RestAnswer(error.status, error.body()), 1.0
-        request = await _read(door.request)
-        if isinstance(request, RestError):
-            return RestAnswer(request.status, request.body()), None
-        answer = self._desk.answer(request, self._switch.now())
+        if isinstance(read, RestError):
+            return RestAnswer(read.status, read.body()), None
+        answer = self._desk.answer(read, self._switch.now())
         self._switch.pump()
         return answer, None
 
@@ -155,6 +172,14 @@ class RestServer:
             await response.write(piece)
         await response.write_eof()
         return response
+
+
+def _group(path: str, read: RestRequest | RestError) -> str:
+    """Return whom a request is about: a call, or the number that is to be called."""
+    for part in path.split("/"):
+        if part.startswith("CA"):
+            return part.removesuffix(".json")
+    return "" if isinstance(read, RestError) else dict(read.form).get("To", "")
 
 
 async def _read(http: web.Request) -> RestRequest | RestError:

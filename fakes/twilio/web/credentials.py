@@ -16,6 +16,10 @@ __all__ = ["TEST_ACCOUNT_SID", "TEST_AUTH_TOKEN", "Credentials", "credentials_of
 
 TEST_ACCOUNT_SID = f"AC{'0123456789abcdef' * 2}"
 TEST_AUTH_TOKEN = "busyhour-twilio-token"
+# For agents that are to use REST and to take webhooks without a signature.
+TEST_API_KEYS: Mapping[str, str] = {
+    f"SK{'0123456789abcdef' * 2}": "busyhour-twilio-secret"
+}
 
 _ACCOUNT = re.compile(r"AC[0-9a-fA-F]{32}")
 
@@ -31,14 +35,19 @@ class Credentials:
 
     account_sid: str = TEST_ACCOUNT_SID
     auth_token: str = field(default=TEST_AUTH_TOKEN, repr=False)
-    keys: Mapping[str, str] = field(default_factory=dict, repr=False)
+    keys: Mapping[str, str] = field(
+        default_factory=lambda: dict(TEST_API_KEYS), repr=False
+    )
 
     def environment(self) -> dict[str, str]:
         """Return what the helper libraries and most agents read."""
-        return {
+        told = {
             "TWILIO_ACCOUNT_SID": self.account_sid,
             "TWILIO_AUTH_TOKEN": self.auth_token,
         }
+        for key, secret in [*self.keys.items()][:1]:
+            told |= {"TWILIO_API_KEY": key, "TWILIO_API_SECRET": secret}
+        return told
 
 
 def credentials_of(
@@ -62,4 +71,4 @@ def credentials_of(
     key = environment.get("TWILIO_API_KEY", "")
     secret = environment.get("TWILIO_API_SECRET", "")
     token = auth_token or environment.get("TWILIO_AUTH_TOKEN", "") or TEST_AUTH_TOKEN
-    return Credentials(sid, token, {key: secret} if key and secret else {})
+    return Credentials(sid, token, {key: secret} if key and secret else TEST_API_KEYS)
