@@ -23,7 +23,9 @@ from fakes.faults import Fault, Nothing
 from fakes.ledger import Attempt, CallHeard, FaultFired, TurnHeard
 from voiceutils.errors import DeadlineExceeded
 
-__all__ = ["NeedsBooth", "Records", "Unsupported"]
+__all__ = ["REST", "NeedsBooth", "Records", "Unsupported"]
+
+REST = "twilio_rest"  # each request has the call's sid in its path
 
 _POLL = 0.05
 
@@ -69,7 +71,7 @@ class Records:
         """
         real = self._played_by(surface, faults)
         rule: dict[str, object] = {"surface": real, "faults": list(faults)}
-        if (company := self._company_or_tags()) is not None:
+        if (company := self._company_or_tags(surface)) is not None:
             company.sets_faults(self.call, real)
         else:
             rule["group"] = self.call_sid
@@ -103,21 +105,22 @@ class Records:
             Unsupported: and that cannot be told in another way.
         """
         self._expect_used(surface or "")
-        found = await self._visible()
+        found = await self._visible(surface)
         if surface is not None:
             real = self.acquaintance.surface_of(surface)
             found = [attempt for attempt in found if attempt.surface == real]
         return self._of_this_call(found)
 
-    def _company_or_tags(self) -> Company | None:
+    def _company_or_tags(self, surface: str | None = None) -> Company | None:
         """Return the company; None when attempts are told apart by their tags."""
-        if self.company is None and not self.acquaintance.tagged:
+        tagged = self.acquaintance.tagged or surface == REST
+        if self.company is None and not tagged:
             raise NeedsBooth
         return self.company
 
-    async def _visible(self) -> list[Attempt]:
+    async def _visible(self, surface: str | None = None) -> list[Attempt]:
         """Return what may be of this call, oldest first."""
-        alone = self._company_or_tags() is not None
+        alone = self._company_or_tags(surface) is not None
         found = await (self.everything() if alone else self._tagged())
         return sorted(found, key=lambda attempt: attempt.at)
 
@@ -134,7 +137,7 @@ class Records:
     async def _tagged(self) -> list[Attempt]:
         content = await self._get(f"/__fakes/ledger/groups/{self.call_sid}")
         found = msgspec.convert(content["attempts"], list[Attempt])
-        if not found and self._faulty:
+        if not found and self._faulty.keys() - {REST}:
             surfaces = ", ".join(sorted(self._faulty))
             raise Unsupported(
                 f"faults on {surfaces} need the call's sid in each request: "

@@ -6,11 +6,11 @@ import asyncio
 
 from conformance._case import MUST, SHOULD, case
 from conformance._line import Line, Unsupported
+from conformance._records import REST
 from fakes.faults import Fault, Refuse, Stall
 from fakes.ledger import Attempt
 from fakes.twilio.caller.script import AwaitGreeting, AwaitHangUp, Say
 
-_REST = "twilio_rest"
 _PATIENCE = 18.0  # for the answer to a good-bye, and for a hang-up that fails
 _AFTERWARDS = 2.0  # whatever comes too often comes by then
 _ALWAYS = 100  # more often than anybody asks
@@ -26,11 +26,11 @@ async def _say_goodbye(
         Unsupported: it does not hang up after a good-bye, or not over REST.
     """
     if faults:
-        await line.fault(_REST, *faults)
+        await line.fault(REST, *faults)
     goodbye = Say("Thanks, goodbye.", reply=False)
     await line.talk(AwaitGreeting(), goodbye, AwaitHangUp(patience), deadline=30.0)
     await asyncio.sleep(_AFTERWARDS)
-    asked = [one for one in await line.attempts(_REST) if one.said.startswith("POST")]
+    asked = [one for one in await line.attempts(REST) if one.said.startswith("POST")]
     if not asked:
         text = "does not end the call over Twilio's REST interface after a good-bye"
         raise Unsupported(f"the agent {text}")
