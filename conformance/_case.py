@@ -72,6 +72,7 @@ FEATURES = {
     "memory": "the model is told of earlier turns",
     "metrics": "GET /metrics tells what it measured; see conformance/README.md",
     "model": "its model can be the fake one",
+    "outgoing-calls": "POST /calls has it call somebody; see conformance/README.md",
     "recogniser": "it hears through Deepgram",
     "signature": "it demands Twilio's signature when TWILIO_AUTH_TOKEN is set",
     "voice": "it speaks through Deepgram",

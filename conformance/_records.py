@@ -75,7 +75,7 @@ class Records:
             company.sets_faults(self.call, real)
         else:
             rule["group"] = self.call_sid
-        await self._post("/__fakes/faults", rule)
+        await self.tell_fakes("/__fakes/faults", rule)
         kinds = [isinstance(fault, Nothing) for fault in faults]
         self._faulty[surface] = kinds.index(False) if False in kinds else 0
 
@@ -130,12 +130,12 @@ class Records:
 
     async def everything(self, since: float = 0.0) -> list[Attempt]:
         """Return the attempts of all calls from a moment on."""
-        content = await self._get("/__fakes/ledger")
+        content = await self.ask_fakes("/__fakes/ledger")
         found = msgspec.convert(content["attempts"], list[Attempt])
         return [attempt for attempt in found if attempt.at >= since]
 
     async def _tagged(self) -> list[Attempt]:
-        content = await self._get(f"/__fakes/ledger/groups/{self.call_sid}")
+        content = await self.ask_fakes(f"/__fakes/ledger/groups/{self.call_sid}")
         found = msgspec.convert(content["attempts"], list[Attempt])
         if not found and self._faulty.keys() - {REST}:
             surfaces = ", ".join(sorted(self._faulty))
@@ -145,12 +145,14 @@ class Records:
             )
         return found
 
-    async def _get(self, path: str, **query: str) -> Any:
+    async def ask_fakes(self, path: str, **query: str) -> Any:
+        """Return what the fakes' control interface answers."""
         answer = await self._http.get(path, params=query)
         answer.raise_for_status()
         return answer.json()
 
-    async def _post(self, path: str, content: object = None) -> None:
+    async def tell_fakes(self, path: str, content: object = None) -> None:
+        """Post something to the fakes' control interface."""
         body = msgspec.json.encode(content)
         (await self._http.post(path, content=body)).raise_for_status()
 
@@ -178,14 +180,14 @@ class Records:
         """Return the faults that this call's attempts met."""
         alone = self._company_or_tags() is not None
         path = "/__fakes/ledger" + ("" if alone else f"/groups/{self.call_sid}")
-        content = await self._get(path)
+        content = await self.ask_fakes(path)
         return msgspec.convert(content["faults"], list[FaultFired])
 
     async def findings(self) -> list[ClientFinding]:
         """Return what this call's client did wrong, worst first."""
         alone = self._company_or_tags() is not None
         query = {} if alone else {"group": self.call_sid}
-        content = await self._get("/__fakes/verdict", **query)
+        content = await self.ask_fakes("/__fakes/verdict", **query)
         return msgspec.convert(content["findings"], list[ClientFinding])
 
     async def misconduct(self, surface: str) -> dict[str, str]:
@@ -210,13 +212,13 @@ class Records:
         self, call: int, query: Mapping[str, str]
     ) -> tuple[CallEvidence, list[FaultFired]]:
         """Return the providers' side of any call, and the faults that it met."""
-        content = await self._get(f"/__fakes/evidence/{call}", **query)
+        content = await self.ask_fakes(f"/__fakes/evidence/{call}", **query)
         found = msgspec.convert(content, CallEvidence)
         if self.company is not None:
             with contextlib.suppress(Unsupported):
                 every = await self.everything()
                 found.attempts = self.company.of(call, every)
-        fired = (await self._get("/__fakes/faults"))["fired"]
+        fired = (await self.ask_fakes("/__fakes/faults"))["fired"]
         ids = {attempt.id for attempt in found.attempts}
         faults = msgspec.convert(fired, list[FaultFired])
         return found, [fault for fault in faults if fault.attempt in ids]

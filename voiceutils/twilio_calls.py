@@ -1,6 +1,6 @@
-"""Calls by Twilio's REST interface: ends them.
+"""Calls by Twilio's REST interface: places them, asks how they stand, ends them.
 
-https://www.twilio.com/docs/voice/api/call-resource#update-a-call-resource
+https://www.twilio.com/docs/voice/api/call-resource
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from random import Random
+from typing import TypeVar
 
 import httpx
 import msgspec
@@ -17,7 +18,12 @@ from voiceutils._http import checked_key, failed, http_base, refused, within
 from voiceutils.errors import DeadlineExceeded, ProviderError
 from voiceutils.retry import with_retry
 
-__all__ = ["TwilioCalls"]
+__all__ = ["ENDED", "TwilioCalls"]
+
+ENDED = ("completed", "busy", "failed", "no-answer", "canceled")
+"""How a call stands that is over."""
+
+T = TypeVar("T")
 
 _PROVIDER = "Twilio"
 # What Twilio answers to a hang-up of a call that is over: "not found", or "not in
@@ -25,8 +31,16 @@ _PROVIDER = "Twilio"
 _OVER = (20404, 21220)
 
 
+_NEVER_ARRIVED = (httpx.ConnectError, httpx.ConnectTimeout)
+
+
 class _Refusal(msgspec.Struct):
     code: int = 0
+
+
+class _Call(msgspec.Struct):
+    sid: str
+    status: str
 
 
 class TwilioCalls:
@@ -84,31 +98,87 @@ class TwilioCalls:
             ProviderError: refused for good; the call may go on.
             RetriesExhausted: every attempt failed; likewise.
         """
-        await with_retry(
-            lambda: self._hang_up(call_sid),
+        await self._retried(
+            lambda: self._hang_up(call_sid), f"hang-up of {call_sid}", _may_pass
+        )
+
+    async def place(self, to: str, caller: str, twiml: str) -> str:
+        """Place a call, and return its sid.
+
+        Twilio takes no key by which it would know a request again. So one that may have
+        arrived is not made again, since somebody's phone may ring already.
+
+        Args:
+            to: whom to call, in E.164.
+            caller: the account's number that calls.
+            twiml: what the call does once it is answered; 4000 characters at the most.
+
+        Raises:
+            ProviderError: with a ``status`` below 500, refused: there is no call; else
+                nobody knows.
+            RetriesExhausted: never heard, or always told to come later: no call.
+            DeadlineExceeded: nobody knows.
+        """
+        form = {"To": to, "From": caller, "Twiml": twiml}
+        try:
+            return await self._retried(
+                lambda: self._place(form), f"call to {to}", _came_to_nothing
+            )
+        except httpx.HTTPError as error:
+            raise failed(_PROVIDER, error) from None
+
+    async def status(self, call_sid: str) -> str:
+        """Return how a call stands; raises as :meth:`hang_up` does."""
+        url = f"{self._calls}/{call_sid}.json"
+        return await self._retried(
+            lambda: self._shown(url), f"status of {call_sid}", _may_pass
+        )
+
+    async def _retried(
+        self,
+        attempt: Callable[[], Awaitable[T]],
+        name: str,
+        retry_on: Callable[[Exception], bool],
+    ) -> T:
+        return await with_retry(
+            attempt,
             max_retries=self._max_retries,
             initial_delay=self._initial_delay,
             max_delay=4.0,
-            operation_name=f"hang-up of {call_sid}",
+            operation_name=name,
             jitter="equal",
             total_limit=self._total_limit,
-            retry_on=(ProviderError, DeadlineExceeded),
+            retry_on=retry_on,
             sleep=self._sleep,
             random=self._random,
             clock=self._clock,
         )
 
     async def _hang_up(self, call_sid: str) -> None:
-        answer = await self._post(f"{self._calls}/{call_sid}.json", Status="completed")
+        url = f"{self._calls}/{call_sid}.json"
+        answer = await self._ask("POST", url, {"Status": "completed"})
         if not answer.is_success and _code(answer) not in _OVER:
             raise self._refused(answer)
 
-    async def _post(self, url: str, **form: str) -> httpx.Response:
-        """Make one attempt; raises ProviderError for a link that broke."""
-        posting = self._client.post(url, data=form, auth=self._auth)
+    async def _place(self, form: dict[str, str]) -> str:
+        answer = await self._ask("POST", f"{self._calls}.json", form)
+        return self._call(answer).sid
+
+    async def _shown(self, url: str) -> str:
+        return self._call(await self._ask("GET", url)).status
+
+    async def _ask(
+        self, method: str, url: str, form: dict[str, str] | None = None
+    ) -> httpx.Response:
+        asking = self._client.request(method, url, data=form, auth=self._auth)
+        return await within(asking, self._deadline, "an answer from Twilio")
+
+    def _call(self, answer: httpx.Response) -> _Call:
+        if not answer.is_success:
+            raise self._refused(answer)
         try:
-            return await within(posting, self._deadline, "an answer from Twilio")
-        except httpx.HTTPError as error:
+            return msgspec.json.decode(answer.content, type=_Call)
+        except msgspec.DecodeError as error:
             raise failed(_PROVIDER, error) from None
 
     def _refused(self, answer: httpx.Response) -> ProviderError:
@@ -119,6 +189,20 @@ class TwilioCalls:
             answer.content,
             secret=self._secret,
         )
+
+
+def _may_pass(error: Exception) -> bool:
+    """Tell whether a request that may be made twice is worth it."""
+    if isinstance(error, ProviderError):
+        return error.retryable
+    return isinstance(error, DeadlineExceeded | httpx.HTTPError)
+
+
+def _came_to_nothing(error: Exception) -> bool:
+    """Tell whether a request certainly had no effect, and may have one later."""
+    if isinstance(error, ProviderError):
+        return error.status == httpx.codes.TOO_MANY_REQUESTS
+    return isinstance(error, _NEVER_ARRIVED)
 
 
 def _code(answer: httpx.Response) -> int:

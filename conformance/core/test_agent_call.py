@@ -400,6 +400,29 @@ async def test_webhook_connects_the_call() -> None:
 
 
 @pytest.mark.parametrize(
+    ("login", "status"),
+    [(("", ""), 401), (("SK1", "wrong"), 401), (("SK1", "secret"), 400)],
+)
+async def test_calls_are_placed_for_those_who_could_do_it_themselves(
+    login: tuple[str, str], status: int
+) -> None:
+    """Everybody else is refused before anything is read; without account, all are."""
+    account = {"account_sid": "AC1", "api_key": "SK1", "api_secret": "secret"}
+    for settings, expected in (
+        (AgentSettings(**account), status),  # type: ignore[arg-type]
+        (AgentSettings(), 404),
+    ):
+        app = build_app(settings)
+        transport = httpx.ASGITransport(app)
+        async with (
+            app.router.lifespan_context(app),
+            httpx.AsyncClient(transport=transport, base_url="http://a.test") as client,
+        ):
+            answer = await client.post("/calls", auth=login, data={"To": "+1"})
+        assert answer.status_code == expected
+
+
+@pytest.mark.parametrize(
     ("url", "status"),
     [
         ("http://a.test:81/voice", 200),

@@ -383,11 +383,10 @@ def parting(*said: str, parts: bool = True) -> list[Command]:
     turns.start(0.0)
     for number, text in enumerate(said, 1):
         now = 10.0 * number
-        answer = turns.recognised(results(text, now, ends=True), now + 2)[-1]
-        assert isinstance(answer, Answer)
-        turns.audio_sent(answer.turn, 8000, now + 3)
-        turns.sentence_sent(answer.turn, "answer", "Bye.")
-    turns.reply_ended(answer.turn, now + 3)
+        assert Answer(number) in turns.recognised(results(text, now, ends=True), now)
+        turns.audio_sent(number, 8000, now + 3)
+        turns.sentence_sent(number, "answer", "Bye.")
+    turns.reply_ended(number, now + 3)
     return turns.mark_returned("answer", now + 4)
 
 

@@ -1,4 +1,4 @@
-"""Hanging up over REST: what may pass is tried again, what is over is done."""
+"""Calls over REST: a hang-up may be asked for twice, a call may not."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ import pytest
 from conformance.core._virtual_loop import run_virtually
 from conformance.core.test_twilio_rest import CREDENTIALS
 from conformance.core.test_twilio_rest import Client as Rest
-from voiceutils.errors import ProviderError, RetriesExhausted
+from fakes.twilio.exchange.numbers import OWN_NUMBER
+from voiceutils.errors import ProviderError, RetriesExhausted, VoiceError
 from voiceutils.twilio_calls import TwilioCalls
 
 SECRET = "canary-twilio-secret"
@@ -80,6 +81,17 @@ def statuses(*sequence: int | Exception, **headers: str) -> Answer:
         return httpx.Response(what, json=body, headers=headers)
 
     return answer
+
+
+def by_the_fake(rest: Rest, request: httpx.Request) -> httpx.Response:
+    """What the fake Twilio answers."""
+    answer = rest.ask(
+        request.method,
+        request.url.path,
+        tuple(parse_qsl(request.content.decode())),
+        authorization=request.headers["authorization"],
+    )
+    return httpx.Response(answer.status, json=answer.content)
 
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
@@ -156,19 +168,14 @@ def test_a_call_that_is_over_is_hung_up(code: int) -> None:
     live = rest.live_call()
     told: list[int] = []
 
-    async def by_the_fake(_: int, request: httpx.Request) -> httpx.Response:
-        answer = rest.ask(
-            request.method,
-            request.url.path,
-            tuple(parse_qsl(request.content.decode())),
-            authorization=request.headers["authorization"],
-        )
-        told.append(answer.status)
-        return httpx.Response(answer.status, json=answer.content)
+    async def answer(_: int, request: httpx.Request) -> httpx.Response:
+        answered = by_the_fake(rest, request)
+        told.append(answered.status_code)
+        return answered
 
     (login,) = CREDENTIALS.keys.items()
     for _ in range(2):
-        assert len(hanging_up(by_the_fake, live, login=login)) == 1
+        assert len(hanging_up(answer, live, login=login)) == 1
 
     assert told == [200, 404 if code == 20404 else 400]
     assert rest.exchange.calls[live].status == "completed"
@@ -182,3 +189,79 @@ def test_not_found_is_no_end_where_twilio_did_not_say_so() -> None:
 
     with pytest.raises(ProviderError, match="404"):
         hanging_up(somebody_else)
+
+
+# --- placing calls -----------------------------------------------------------------
+
+
+SOMEBODY = "+14155550123"
+TWIML = "<Response/>"
+
+
+def placing(*before: int | Exception, after: Exception | None = None) -> Rest:
+    """Place a call at the fake, and return the fake.
+
+    Args:
+        before: how the first attempts end; they never reach the fake.
+        after: what becomes of the answers.
+    """
+    rest = Rest()
+    (login,) = CREDENTIALS.keys.items()
+
+    async def answer(number: int, request: httpx.Request) -> httpx.Response:
+        if number < len(before):
+            return await statuses(*before)(number, request)
+        answered = by_the_fake(rest, request)
+        if after is not None:
+            raise after
+        return answered
+
+    async def place() -> None:
+        twilio = Twilio(answer, login=login)
+        async with twilio.client:
+            sid = await twilio.calls.place(SOMEBODY, OWN_NUMBER, TWIML)
+            assert await twilio.calls.status(sid) == "queued"
+
+    try:
+        run_virtually(place)
+    except VoiceError as error:
+        error.rest = rest  # type: ignore[attr-defined]
+        raise
+    return rest
+
+
+@pytest.mark.parametrize(
+    "before", [(), (429,), (httpx.ConnectError("x"), httpx.ConnectTimeout("x"), 429)]
+)
+def test_a_call_that_certainly_was_not_placed_is_placed_again(
+    before: tuple[int | Exception, ...],
+) -> None:
+    """There is one call in the end, as it was ordered."""
+    (call,) = placing(*before).exchange.calls.values()
+
+    assert (call.leg.to_number, call.leg.from_number) == (SOMEBODY, OWN_NUMBER)
+    assert call.plan.voice.twiml == TWIML
+    assert call.plan.callback.url == ""
+
+
+@pytest.mark.parametrize(
+    "lost",
+    [httpx.ReadError("x"), httpx.ReadTimeout("x"), httpx.RemoteProtocolError("")],
+)
+def test_a_call_whose_answer_was_lost_is_not_placed_again(lost: Exception) -> None:
+    """Nobody's phone rings twice, whatever became of the connection."""
+    with pytest.raises(ProviderError) as failure:
+        placing(after=lost)
+
+    assert len(failure.value.rest.exchange.calls) == 1  # type: ignore[attr-defined]
+    assert failure.value.status is None
+
+
+@pytest.mark.parametrize("status", [400, 401, 500, 503])
+def test_a_refusal_and_a_server_that_fails_end_the_attempt(status: int) -> None:
+    """The first will be repeated, the second may have placed the call."""
+    with pytest.raises(ProviderError) as failure:
+        placing(status)
+
+    assert failure.value.status == status
+    assert failure.value.rest.exchange.calls == {}  # type: ignore[attr-defined]

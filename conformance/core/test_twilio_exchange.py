@@ -150,6 +150,19 @@ def test_a_call_is_told_event_by_event_with_its_sequence() -> None:
     assert "CallDuration" not in told[2].fields
 
 
+def test_of_some_people_nothing_is_told() -> None:
+    """Their calls go as any other; those to others are told."""
+    desk = Desk()
+    desk.exchange.numbers.settle(Person(number=SOMEBODY, callbacks_lost=True))
+    silent, other = desk.create(), desk.create(to_number="+14155550188")
+    desk.until(10.0)
+    for call in (silent, other):
+        desk.exchange.leg_ended(call, Over("completed"), desk.now)
+    assert desk.told(silent) == []
+    assert [one.status for one in desk.told(other)][-1] == "completed"
+    assert silent.status == "completed"
+
+
 def test_the_sequence_counts_what_was_subscribed_to() -> None:
     """``completed`` alone arrives as 0."""
     desk = Desk()

@@ -77,7 +77,7 @@ class TakesAnEndedCallForAFailure(AgentCall):
     async def hang_up_over_rest(self, calls: TwilioCalls) -> None:
         url = f"{calls._calls}/{self.call_sid}.json"
         for _ in range(3):
-            answer = await calls._post(url, Status="completed")
+            answer = await calls._ask("POST", url, {"Status": "completed"})
             if answer.is_success:
                 break
             await asyncio.sleep(0.3)

@@ -112,6 +112,7 @@ class AgentCall(SpeakingCall):
         """Begin: greeting and recogniser start at once, neither waits for the other."""
         self.call_sid = start.call_sid
         self.stream_sid = start.stream_sid
+        self.parameters = start.custom_parameters
         if start.media_format.encoding != "audio/x-mulaw":
             self.report(f"cannot speak {start.media_format.encoding!r}")
             self.end_call(FAILED)

@@ -1,4 +1,4 @@
-"""The reference agent's web application: webhook, media socket, metrics."""
+"""The reference agent's web application: webhook, media socket, metrics, calls."""
 
 from __future__ import annotations
 
@@ -20,10 +20,12 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from voiceutils._http import new_client
 from voiceutils.agent.call import AgentCall
+from voiceutils.agent.outgoing import PLACEMENT, OutgoingCall, OutgoingCalls
 from voiceutils.agent.settings import AgentSettings
-from voiceutils.agent.signature import addresses, is_signed
+from voiceutils.agent.signature import addresses, is_login, is_signed
 from voiceutils.chat import ChatModel
 from voiceutils.deepgram_tts import DeepgramTTSService
+from voiceutils.errors import VoiceError
 from voiceutils.twilio_calls import TwilioCalls
 
 __all__ = ["build_app"]
@@ -47,7 +49,7 @@ class _Switchboard:
     pool: httpx.AsyncClient
     chat: ChatModel
     speech: DeepgramTTSService
-    calls: TwilioCalls | None
+    outgoing: OutgoingCalls | None
     open_calls: int = 0
     recent: deque[dict[str, object]] = field(
         default_factory=lambda: deque(maxlen=MOST_RECENT_CALLS)
@@ -67,14 +69,18 @@ def build_app(
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         async with new_client() as pool:
-            app.state.switchboard = _switchboard(settings, call_class, pool)
+            switchboard = _switchboard(settings, call_class, pool)
+            app.state.switchboard = switchboard
             yield
+            if switchboard.outgoing is not None:
+                switchboard.outgoing.close()
 
     return Starlette(
         routes=[
             Route("/voice", _voice, methods=["GET", "POST"]),
             WebSocketRoute("/media", _media),
             Route("/metrics", _metrics),
+            Route("/calls", _calls, methods=["GET", "POST"]),
         ],
         lifespan=lifespan,
     )
@@ -93,10 +99,11 @@ def _switchboard(
         client=pool,
     )
     login = settings.twilio_login
-    calls = None
+    outgoing = None
     if login is not None:
         calls = TwilioCalls(settings.account_sid, login, pool, url=settings.twilio_url)
-    return _Switchboard(settings, call_class, pool, chat, speech, calls)
+        outgoing = OutgoingCalls(calls)
+    return _Switchboard(settings, call_class, pool, chat, speech, outgoing)
 
 
 async def _voice(request: Request) -> Response:
@@ -107,11 +114,41 @@ async def _voice(request: Request) -> Response:
     switchboard: _Switchboard = request.app.state.switchboard
     if not _is_from_twilio(request, switchboard.settings.auth_token, form):
         return PlainTextResponse("not signed by Twilio", 403)
+    return Response(_twiml(request), media_type="text/xml")
+
+
+def _twiml(request: Request, placement: str = "") -> str:
+    """Return the document that connects a call to our media socket."""
     secure = _is_secure(request)
     place = _hosts(request)[0] + str(request.scope.get("root_path", ""))
     address = f"{'wss' if secure else 'ws'}://{place}/media"
-    stream = f"<Stream url={quoteattr(address)}/>"
-    return Response(_TWIML.format(stream), media_type="text/xml")
+    stream = f"<Stream url={quoteattr(address)}"
+    if not placement:
+        return _TWIML.format(f"{stream}/>")
+    parameter = f"<Parameter name={quoteattr(PLACEMENT)} value={quoteattr(placement)}/>"
+    return _TWIML.format(f"{stream}>{parameter}</Stream>")
+
+
+async def _calls(request: Request) -> Response:
+    """Place a call, or list those that were, for whoever could do so at Twilio, too."""
+    switchboard: _Switchboard = request.app.state.switchboard
+    outgoing, login = switchboard.outgoing, switchboard.settings.twilio_login
+    if outgoing is None or login is None:
+        return PlainTextResponse("no Twilio account is set", 404)
+    if not is_login(request.headers.get("authorization", ""), *login):
+        return PlainTextResponse("give the login of the Twilio account", 401)
+    if request.method != "POST":
+        return JSONResponse({"calls": [one.shown() for one in outgoing.records]})
+    form = await _form(request) or {}
+    if not (form.get("To") and form.get("From")):
+        return PlainTextResponse("give To and From", 400)
+    record = OutgoingCall(form["To"][0])
+    try:
+        twiml = _twiml(request, record.placement)
+        await outgoing.place(record, form["From"][0], twiml)
+    except VoiceError as failure:
+        return JSONResponse({**record.shown(), "error": str(failure)}, 502)
+    return JSONResponse(record.shown(), 201)
 
 
 async def _media(socket: WebSocket) -> None:
@@ -134,13 +171,14 @@ async def _media(socket: WebSocket) -> None:
         with contextlib.suppress(WebSocketDisconnect):  # the reader will notice
             await socket.send_text(text)
 
+    outgoing = switchboard.outgoing
     call = switchboard.call_class(
         switchboard.settings,
         switchboard.chat,
         switchboard.speech,
         receive,
         send,
-        switchboard.calls,
+        None if outgoing is None else outgoing.calls,
     )
     switchboard.open_calls += 1
     try:
@@ -148,6 +186,8 @@ async def _media(socket: WebSocket) -> None:
     finally:
         switchboard.open_calls -= 1
         switchboard.recent.append(call.summary())
+        if outgoing is not None:
+            outgoing.stream_ended(call.call_sid, call.parameters.get(PLACEMENT, ""))
         await _hang_up(socket, call.close_code)
 
 

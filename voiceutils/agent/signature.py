@@ -8,7 +8,7 @@ import hmac
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from urllib.parse import urlsplit, urlunsplit
 
-__all__ = ["addresses", "is_signed", "signature"]
+__all__ = ["addresses", "is_login", "is_signed", "signature"]
 
 _PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 
@@ -36,6 +36,12 @@ def is_signed(
     """Tell whether the signature fits one of the addresses we may be known by."""
     expected = [signature(token, url, parameters) for url in urls]
     return any(hmac.compare_digest(one.encode(), given.encode()) for one in expected)
+
+
+def is_login(header: str, user: str, password: str) -> bool:
+    """Tell whether an Authorization header has this login (HTTP Basic)."""
+    login = base64.b64encode(f"{user}:{password}".encode())
+    return hmac.compare_digest(b"Basic " + login, header.encode())
 
 
 def addresses(scheme: str, hosts: Iterable[str], path: str) -> Iterator[str]:

@@ -9,7 +9,7 @@ import asyncio
 import logging
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import aclosing
 from typing import Any
 
@@ -46,6 +46,7 @@ class SpeakingCall(ABC):
 
     Attributes:
         close_code: how the media socket ought to be closed.
+        parameters: what the TwiML gave the stream.
         metrics: of the turn that is going on.
         turn_metrics: of all turns that were answered.
     """
@@ -65,6 +66,7 @@ class SpeakingCall(ABC):
         self.close_code = NORMAL
         self.call_sid = ""
         self.stream_sid = ""
+        self.parameters: Mapping[str, str] = {}
         self.metrics = PerformanceMetrics()
         self.turn_metrics: list[dict[str, float]] = []
 

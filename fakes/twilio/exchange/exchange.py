@@ -277,6 +277,8 @@ class Exchange:
 
     def tell(self, call: Call, event: Event, now: float) -> None:
         """Send a status callback, if one was asked for."""
+        if self.numbers.person(call.leg.to_number).callbacks_lost:
+            return
         self._out += self._callbacks.status(call, event, self.epoch + now, self.base)
 
     def _end_others(self, call: Call, now: float) -> None:

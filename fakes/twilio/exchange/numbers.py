@@ -75,6 +75,8 @@ class Person(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         conversation: what he then says; None: the usual small talk.
         call: the caller's number that his speech carries; None: any.
         greeting: seconds that an answering machine speaks.
+        callbacks_lost: whether nobody is told how calls to him go; makers of agents saw
+            that of calls whose TwiML stood in the request.
     """
 
     number: str
@@ -83,6 +85,7 @@ class Person(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     conversation: tuple[ConversationStep, ...] | None = None
     call: int | None = None
     greeting: float = 4.0
+    callbacks_lost: bool = False
 
 
 _person = msgspec.json.Decoder(Person)
