@@ -250,6 +250,34 @@ async def test_a_call_is_placed_though_its_answer_is_lost(world: World) -> None:
     assert len(world.switch.exchange.calls) == 1
 
 
+async def test_a_fault_meets_the_calls_to_one_number_or_one_call(world: World) -> None:
+    """Whoever calls somebody else, or changes another call, is served."""
+    client, other = client_of(world), "+14155550188"
+
+    def order(to: str) -> Callable[[], Any]:
+        return lambda: client.calls.create(to=to, from_=OWN_NUMBER, twiml="<Response/>")
+
+    rule = Rule(surface="twilio_rest", group=SOMEBODY, faults=(Refuse(503),))
+    world.faults.add(rule)
+    call = await inside(order(other))
+    assert await failure(order(SOMEBODY)) == (503, 20503)
+    assert (await inside(order(SOMEBODY))).to == SOMEBODY
+    world.faults.add(Rule(surface="twilio_rest", group=call.sid, faults=(Refuse(404),)))
+    assert await failure(client.calls(call.sid).fetch) == (404, 20404)
+    assert (await inside(client.calls(call.sid).fetch)).to == other
+    said = [attempt.said for attempt in world.ledger.group(call.sid)]
+    assert said == [f"GET /Calls/{call.sid}.json"] * 2
+
+
+async def test_an_api_key_opens_the_account_as_the_token_does(world: World) -> None:
+    """The one that stands in the environment of agents under test."""
+    told = CREDENTIALS.environment()
+    login = told["TWILIO_API_KEY"], told["TWILIO_API_SECRET"]
+    client = Client(*login, told["TWILIO_ACCOUNT_SID"])
+    client.api.base_url = world.addresses.twilio
+    assert await inside(client.calls.list) == []
+
+
 async def test_answers_may_be_slow(world: World) -> None:
     """By as much as the rule says."""
     world.faults.add(Rule(surface="twilio_rest", faults=(Delay(0.3),)))
