@@ -413,6 +413,18 @@ def test_who_thinks_better_of_it_stays() -> None:
     assert parting("wait", "goodbye") == [HangUp()]
 
 
+def test_an_apology_in_place_of_the_answer_ends_nothing() -> None:
+    """It asks the caller to say it again, so he must be able to."""
+    turns = Turns(Phrases(greeting=""), PATIENCE, parts=True)
+    turns.start(0.0)
+    turns.recognised(results("goodbye", 1.0, ends=True), 2.0)
+    assert Say(2, PHRASES.apology) in turns.reply_failed(1, 3.0)
+    turns.audio_sent(2, 8000, 3.1)
+    turns.sentence_sent(2, "2.1", PHRASES.apology)
+    turns.reply_ended(2, 3.2)
+    assert turns.mark_returned("2.1", 4.1) == []
+
+
 def test_last_words_have_a_limit() -> None:
     """Goodbye that never sounds does not keep the call open."""
     turns = greeted()
