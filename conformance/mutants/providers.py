@@ -16,6 +16,7 @@ from voiceutils.deepgram_stt import LinkLost, ListenEvent
 from voiceutils.deepgram_tts import DeepgramTTSService
 from voiceutils.errors import ProviderError, VoiceError
 from voiceutils.retry import Backoff
+from voiceutils.twilio_calls import TwilioCalls
 from voiceutils.wire.twilio import FromTwilio, Stop
 
 # Tasks that outlive their call must be held, or they would be collected.
@@ -193,6 +194,7 @@ class WaitsForSpeechForEver(_OtherSettings):
         speech: DeepgramTTSService,
         receive: Callable[[], Awaitable[str | None]],
         send: Callable[[str], Awaitable[None]],
+        calls: TwilioCalls | None = None,
     ) -> None:
         patient = DeepgramTTSService(
             settings.deepgram_key,
@@ -201,7 +203,7 @@ class WaitsForSpeechForEver(_OtherSettings):
             first_byte_deadline=1e6,
             gap_deadline=1e6,
         )
-        super().__init__(settings, chat, patient, receive, send)
+        super().__init__(settings, chat, patient, receive, send, calls)
 
     def changed(self, settings: AgentSettings) -> AgentSettings:
         return impatient_never(settings, "reply")

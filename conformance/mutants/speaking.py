@@ -12,6 +12,7 @@ from voiceutils.agent.call import AgentCall
 from voiceutils.agent.settings import AgentSettings
 from voiceutils.chat import ChatModel
 from voiceutils.deepgram_tts import DeepgramTTSService
+from voiceutils.twilio_calls import TwilioCalls
 
 
 @mutant
@@ -124,11 +125,12 @@ class MisspellsPayload(AgentCall):
         speech: DeepgramTTSService,
         receive: Callable[[], Awaitable[str | None]],
         send: Callable[[str], Awaitable[None]],
+        calls: TwilioCalls | None = None,
     ) -> None:
         async def misspell(text: str) -> None:
             await send(text.replace('"payload"', '"playload"'))
 
-        super().__init__(settings, chat, speech, receive, misspell)
+        super().__init__(settings, chat, speech, receive, misspell, calls)
 
 
 @mutant

@@ -14,11 +14,14 @@ from voiceutils.agent.settings import AgentSettings
 
 @mutant
 class HoldsTheLineAfterItLeft(AgentCall):
-    """Answers with TwiML that goes on when the stream is over.
+    """Leaves by closing its socket, though its TwiML goes on when the stream is over.
 
     A ``Pause`` after ``Connect`` kept the caller in silence:
     https://github.com/dograh-hq/dograh/issues/627
     """
+
+    def hang_up(self) -> None:
+        self.end_call(1000)
 
     @staticmethod
     def served(_: AgentSettings, app: ASGIApp) -> ASGIApp:
