@@ -122,7 +122,7 @@ class TwilioCalls:
         form = {"To": to, "From": caller, "Twiml": twiml}
         try:
             return await self._retried(
-                lambda: self._place(form), f"call to {to}", _came_to_nothing
+                lambda: self._place(form), "request for a call", _came_to_nothing
             )
         except httpx.HTTPError as error:
             raise failed(_PROVIDER, error) from None
