@@ -17,7 +17,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from conformance._report import INVALID
+from conformance._report import INVALID, Status
 from conformance._suite_run import run_suite
 from conformance.steadiness._verdicts import told, verdicts_of
 from voiceutils.errors import VoiceError
@@ -62,6 +62,10 @@ def main(words: Sequence[str] | None = None) -> int:
             shown = ", ".join(f"{n} {status}" for status, n in counts.items())
             took = time.monotonic() - began
             print(f"run {number}, seed {number}, {took:.0f} s: {shown}", flush=True)
+            # A cell of the grid that only this seed draws is compared with nothing.
+            for case in report.cases:
+                if case.status == Status.FAIL:
+                    print(f"  FAIL {case.number}", flush=True)
     verdicts = verdicts_of(reports)
     print("\n".join(told(verdicts)))
     if any(one.flaps for one in verdicts):
