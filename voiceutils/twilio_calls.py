@@ -29,8 +29,6 @@ _PROVIDER = "Twilio"
 # What Twilio answers to a hang-up of a call that is over: "not found", or "not in
 # progress". https://www.twilio.com/docs/api/errors/20404 and .../21220
 _OVER = (20404, 21220)
-
-
 _NEVER_ARRIVED = (httpx.ConnectError, httpx.ConnectTimeout)
 
 

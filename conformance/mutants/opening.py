@@ -9,9 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from conformance.mutants._registry import mutant
 from voiceutils.agent.call import AgentCall
-from voiceutils.agent.outgoing import OutgoingCall, OutgoingCalls
 from voiceutils.agent.settings import AgentSettings
-from voiceutils.twilio_calls import TwilioCalls
 
 
 @mutant
@@ -79,53 +77,3 @@ class GreetsTheFirstCallerOnly(AgentCall):
             await asyncio.sleep(3600.0)
         shared._greeted = True
         await super().say(turn, text)
-
-
-class _Redials(TwilioCalls):
-    async def place(self, to: str, caller: str, twiml: str) -> str:
-        form = {"To": to, "From": caller, "Twiml": twiml}
-        return await self._retried(lambda: self._place(form), "call", _whatever)
-
-
-def _whatever(_: Exception) -> bool:
-    return True
-
-
-@mutant
-class DialsAgainWhenTheAnswerIsLost(AgentCall):
-    """Takes an answer that did not come for a call that was not placed.
-
-    Twilio had accepted it: https://github.com/elizaOS/eliza/pull/24838
-    """
-
-    @staticmethod
-    def served(_: AgentSettings, app: ASGIApp) -> ASGIApp:
-        async def dialling(scope: Scope, receive: Receive, send: Send) -> None:
-            app.state.switchboard.outgoing.calls.__class__ = _Redials  # type: ignore[attr-defined]
-            await app(scope, receive, send)
-
-        return dialling
-
-
-class _ToldByCallbacks(OutgoingCalls):
-    async def watch(self, record: OutgoingCall) -> None:
-        pass
-
-    def stream_ended(self, call_sid: str, placement: str) -> None:
-        pass
-
-
-@mutant
-class WaitsForACallback(AgentCall):
-    """Ends the record of a call when Twilio tells so, which it does not.
-
-    TwiML in the request: https://github.com/openclaw/openclaw/pull/1180
-    """
-
-    @staticmethod
-    def served(_: AgentSettings, app: ASGIApp) -> ASGIApp:
-        async def waiting(scope: Scope, receive: Receive, send: Send) -> None:
-            app.state.switchboard.outgoing.__class__ = _ToldByCallbacks  # type: ignore[attr-defined]
-            await app(scope, receive, send)
-
-        return waiting

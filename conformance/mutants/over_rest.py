@@ -1,12 +1,17 @@
-"""Bugs in how a call is ended over Twilio's REST interface."""
+"""Bugs in how calls are placed and ended over Twilio's REST interface."""
 
 from __future__ import annotations
 
 import asyncio
 import copy
+from collections.abc import Callable
+
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from conformance.mutants._registry import mutant
 from voiceutils.agent.call import AgentCall
+from voiceutils.agent.outgoing import OutgoingCall, OutgoingCalls
+from voiceutils.agent.settings import AgentSettings
 from voiceutils.errors import ProviderError, VoiceError
 from voiceutils.twilio_calls import TwilioCalls
 
@@ -98,3 +103,61 @@ class HangsUpForEver(AgentCall):
                 break
             except VoiceError:
                 await asyncio.sleep(0.3)
+
+
+def _calling_out(app: ASGIApp, change: Callable[[OutgoingCalls], None]) -> ASGIApp:
+    """Return the agent with what places its calls changed, which begins with it."""
+
+    async def changed(scope: Scope, receive: Receive, send: Send) -> None:
+        change(app.state.switchboard.outgoing)  # type: ignore[attr-defined]
+        await app(scope, receive, send)
+
+    return changed
+
+
+class _Redials(TwilioCalls):
+    async def place(self, to: str, caller: str, twiml: str) -> str:
+        form = {"To": to, "From": caller, "Twiml": twiml}
+        return await self._retried(lambda: self._place(form), "call", _whatever)
+
+
+def _whatever(_: Exception) -> bool:
+    return True
+
+
+@mutant
+class DialsAgainWhenTheAnswerIsLost(AgentCall):
+    """Takes an answer that did not come for a call that was not placed.
+
+    Twilio had accepted it: https://github.com/elizaOS/eliza/pull/24838
+    """
+
+    @staticmethod
+    def served(_: AgentSettings, app: ASGIApp) -> ASGIApp:
+        def redial(outgoing: OutgoingCalls) -> None:
+            outgoing.calls.__class__ = _Redials
+
+        return _calling_out(app, redial)
+
+
+class _ToldByCallbacks(OutgoingCalls):
+    async def watch(self, record: OutgoingCall) -> None:
+        pass
+
+    def stream_ended(self, call_sid: str, placement: str) -> None:
+        pass
+
+
+@mutant
+class WaitsForACallback(AgentCall):
+    """Ends the record of a call when Twilio tells so, which it does not.
+
+    TwiML in the request: https://github.com/openclaw/openclaw/pull/1180
+    """
+
+    @staticmethod
+    def served(_: AgentSettings, app: ASGIApp) -> ASGIApp:
+        def wait(outgoing: OutgoingCalls) -> None:
+            outgoing.__class__ = _ToldByCallbacks
+
+        return _calling_out(app, wait)

@@ -25,7 +25,7 @@ def _report(verdicts: dict[str, str]) -> Report:
         )
         for number, status in verdicts.items()
     ]
-    return Report(1, "an agent", 1, Exit(0, ""), {}, cases)
+    return Report(1, "an agent", 1, Exit(0, "an end"), {}, cases)
 
 
 def _runs(monkeypatch: pytest.MonkeyPatch, *runs: dict[str, str]) -> list[list[str]]:
@@ -86,3 +86,23 @@ def test_a_run_without_a_report_is_no_verdict(
     monkeypatch.setattr(steadiness, "run_suite", fail)
     assert steadiness.main([]) == 2
     assert "no report" in capsys.readouterr().err
+
+
+def test_a_run_that_put_no_case_is_no_verdict(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As when the agent did not start; nothing would have changed."""
+    _runs(monkeypatch, {}, {})
+    assert steadiness.main(["--runs", "2"]) == 2
+    assert "run 1: an end" in capsys.readouterr().err
+
+
+def test_a_failure_is_named_even_where_nothing_is_compared_with_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each seed draws cells of the grid of its own."""
+    _runs(monkeypatch, {"1.1": "PASS"}, {"1.1": "PASS", "model/thinking": "FAIL"})
+    assert steadiness.main(["--runs", "2"]) == 0
+    out = capsys.readouterr().out
+    assert "  FAIL model/thinking\n" in out
+    assert "0 in some, 1 were put only once" in out

@@ -3,7 +3,7 @@
 A verdict that changes is worth nothing, whichever of the two was right. INVALID is no
 change: it says that nothing can be said. Further words go to pytest (``--case 6``,
 ``--agent-command ...``). Exit code 1 where a verdict changed, 7 where a case was
-INVALID in all runs.
+INVALID in all runs, 2 where a run put no case.
 """
 
 from __future__ import annotations
@@ -56,6 +56,9 @@ def main(words: Sequence[str] | None = None) -> int:
                 report = run_suite([f"--seed={number}", "conformance/agent", *further])
             except VoiceError as error:
                 print(f"run {number}: {error}", file=sys.stderr)
+                return 2
+            if not report.cases:
+                print(f"run {number}: {report.exit.meaning}", file=sys.stderr)
                 return 2
             reports.append(report)
             counts = Counter(case.status for case in report.cases)

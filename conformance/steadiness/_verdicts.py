@@ -31,6 +31,11 @@ class Verdicts(NamedTuple):
         """Whether no run said anything of the agent."""
         return set(self.counts) == {_VOID}
 
+    @property
+    def is_alone(self) -> bool:
+        """Whether it was put in one run only, so that nothing could differ."""
+        return self.counts.total() == 1
+
     def __str__(self) -> str:
         """Return one line."""
         counts = self.counts.most_common()
@@ -55,4 +60,6 @@ def told(verdicts: Sequence[Verdicts]) -> list[str]:
     lines = [f"flaps    {one}" for one in flapping]
     lines += [f"void     {one}" for one in void]
     void_in_all = f"{len(void)} were INVALID in all runs, {partly} in some"
-    return [*lines, f"{len(verdicts)} cases: {len(flapping)} flap, {void_in_all}"]
+    alone = sum(one.is_alone for one in verdicts)
+    said = f"{len(flapping)} flap, {void_in_all}, {alone} were put only once"
+    return [*lines, f"{len(verdicts)} cases: {said}"]

@@ -81,7 +81,7 @@ class FrameReader:
             if code is None:
                 return None
         offset = self._offset
-        self._was(code, code[3], low)
+        self._note_read(code, code[3], low)
         return _new(CodedFrame, (offset, code))
 
     def go_on(self, audio: bytes) -> bool:
@@ -95,7 +95,7 @@ class FrameReader:
         low = _from_bytes(audio, "big") & LOW_BITS
         if low != self._awaited:
             return False
-        self._was(code, self._frame + 1, low)
+        self._note_read(code, self._frame + 1, low)
         return True
 
     def go_elsewhere(self, audio: bytes) -> FrameCode | None:
@@ -110,10 +110,10 @@ class FrameReader:
         code = read(audio)
         if code is None or code[:3] != before[:3] or code[4] != before[4]:
             return None
-        self._was(code, code[3], _from_bytes(audio, "big") & LOW_BITS)
+        self._note_read(code, code[3], _from_bytes(audio, "big") & LOW_BITS)
         return code
 
-    def _was(self, code: FrameCode, frame: int, low: int) -> None:
+    def _note_read(self, code: FrameCode, frame: int, low: int) -> None:
         """Note that a frame was read; see what would continue it."""
         self._code = code
         self._frame = frame

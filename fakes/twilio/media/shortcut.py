@@ -1,8 +1,9 @@
 """The short way between a stream and its socket, past event loop and picows.
 
 Most of what a call sends and gets are single frames of one form. Those are written to
-the socket and read from it here, at a third of the cost; whatever else comes is handed
-to picows, which remains the one who knows WebSockets. Linux only, and not for TLS.
+the socket and read from it here, at a third of the cost; other texts, marks above all,
+are found here, too. Whatever else comes is handed to picows, which remains the one who
+knows WebSockets. Linux only, and not for TLS.
 
 * What is sent carries a masking key of zero, which leaves the text as it is. RFC 6455,
   10.3, wants keys that nobody can guess because of scripts in web pages that would
