@@ -93,14 +93,17 @@ class OutgoingCalls:
             await asyncio.sleep(_ASKING.delay(number, 1.0))
             if record.is_over or record.status == _UNKNOWN:
                 return
-            try:
-                status = await self.calls.status(record.call_sid)
-            except VoiceError as failure:
-                if getattr(failure, "retryable", True):
-                    continue  # it may be told the next time
-                status = _UNKNOWN  # the record was deleted there, or the token revoked
-            if not record.is_over:
-                record.status = status
+            await self._ask_about(record)
+
+    async def _ask_about(self, record: OutgoingCall) -> None:
+        try:
+            status = await self.calls.status(record.call_sid)
+        except VoiceError as failure:
+            if getattr(failure, "retryable", True):
+                return  # it may be told the next time
+            status = _UNKNOWN  # the record was deleted there, or the token revoked
+        if not record.is_over:
+            record.status = status
 
     def stream_ended(self, call_sid: str, placement: str) -> None:
         """End the record of a call whose media stream has ended."""
