@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import struct
 from contextlib import suppress
 from typing import Any, cast
 
@@ -47,6 +48,16 @@ class _Transport:
         self._end = end
         self.kept = bytearray()
         self.ponged = b""
+        self.reads = True
+
+    def pause_reading(self) -> None:
+        self.reads = False
+
+    def resume_reading(self) -> None:
+        self.reads = True
+
+    def is_closing(self) -> bool:
+        return False
 
     def get_extra_info(self, name: str) -> Any:
         return {"socket": self._end}.get(name)
@@ -99,6 +110,7 @@ def _head(size: int) -> bytes:
 # before more is sent.
 _STEPS = (*["frame", "mark", "pong", "reads"] * 4, "pumps")
 _READ = 1200  # bytes
+CLOSE = b"\x88\x02\x03\xe8"  # 1000
 
 
 @settings(max_examples=300)
@@ -150,6 +162,28 @@ class _Picows:
 
     def send(self, kind: object, text: str) -> None:
         self.underlying_transport.write(text.encode())
+
+
+async def test_what_was_said_before_a_reset_is_read_before_it_is_told() -> None:
+    """A frame that finds the socket broken is not worth losing the agent's close."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        ours = socket.create_connection(server.getsockname())
+        theirs, _ = server.accept()
+    with ours:
+        ours.setblocking(False)
+        transport = _Transport(ours)
+        stream = MediaStream(CallLeg.of(7, "CA" + "0" * 32), Caller((), call=7))
+        shortcut = Shortcut(cast("Any", transport), stream, _nothing)
+        shortcut.take()
+        shortcut.behind = False
+        theirs.sendall(CLOSE)
+        theirs.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        theirs.close()
+        for _ in range(2):  # to two beats, of which the first may find out
+            shortcut.post("frame")
+            shortcut.flush()
+        assert (transport.reads, bytes(transport.kept)) == (True, b"")
+        assert ours.recv(100) == CLOSE
 
 
 def _nothing(_: bytes) -> None:

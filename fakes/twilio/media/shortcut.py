@@ -63,10 +63,11 @@ class _Traffic:
 
     def flush(self) -> None:
         """Send what waits."""
-        for shortcut, message in self.waiting:
+        # Taken out first: who finds its socket broken flushes once more.
+        waiting, self.waiting = self.waiting, []
+        for shortcut, message in waiting:
             shortcut.write(message)
             shortcut.stream.left(_clock())
-        self.waiting.clear()
 
     def add(self, file: int, reader: Shortcut) -> None:
         self._readers[file] = reader
@@ -184,8 +185,13 @@ class Shortcut:
         """Write a whole frame."""
         try:
             sent = _write(self._file, message)
+        except BlockingIOError:
+            sent = 0
         except OSError:
-            sent = 0  # full, or broken: the transport finds out
+            # What the agent said last, such as its close, may still be to be read; the
+            # transport, given more to send, would end without looking.
+            self.leave()
+            return
         if sent < len(message):
             self._transport.write(message[sent:])
             self.behind = True
