@@ -173,7 +173,10 @@ async def test_what_was_said_before_a_reset_is_read_before_it_is_told() -> None:
         ours.setblocking(False)
         transport = _Transport(ours)
         stream = MediaStream(CallLeg.of(7, "CA" + "0" * 32), Caller((), call=7))
-        shortcut = Shortcut(cast("Any", transport), stream, _nothing)
+        line = SwiftLine(stream)
+        line._transport = cast("Any", _Picows(transport))
+        shortcut = Shortcut(cast("Any", transport), stream, line.take_text)
+        line._shortcut = shortcut
         shortcut.take()
         shortcut.behind = False
         theirs.sendall(CLOSE)
@@ -182,6 +185,7 @@ async def test_what_was_said_before_a_reset_is_read_before_it_is_told() -> None:
         for _ in range(2):  # to two beats, of which the first may find out
             shortcut.post("frame")
             shortcut.flush()
+        line.send_long("a frame that was owed")
         assert (transport.reads, bytes(transport.kept)) == (True, b"")
         assert ours.recv(100) == CLOSE
 

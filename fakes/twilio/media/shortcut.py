@@ -111,6 +111,8 @@ class Shortcut:
             its frames; the short way is closed as long as this is false.
         behind: whether the transport may hold something that is yet to be sent. Set by
             who sends by it; to ask it before each frame took 2 % of a call's time.
+        is_broken: whether nothing can be sent any more, either way; there may be
+            something to be read.
 
     Args:
         transport: of the socket.
@@ -120,7 +122,7 @@ class Shortcut:
 
     __slots__ = (
         *("_begin", "_end", "_file", "_size", "_take_text", "_traffic", "_transport"),
-        *("behind", "between_frames", "stream"),
+        *("behind", "between_frames", "is_broken", "stream"),
     )
 
     def __init__(
@@ -139,6 +141,7 @@ class Shortcut:
         self._file: int = transport.get_extra_info("socket").fileno()
         self.between_frames = False
         self.behind = True
+        self.is_broken = False
 
     @staticmethod
     def exists(transport: Transport) -> bool:
@@ -190,6 +193,7 @@ class Shortcut:
         except OSError:
             # What the agent said last, such as its close, may still be to be read; the
             # transport, given more to send, would end without looking.
+            self.is_broken = True
             self.leave()
             return
         if sent < len(message):

@@ -204,6 +204,8 @@ class SwiftLine(WSListener):
         transport = self._transport
         if transport is None or self._closing:
             return
+        if self._shortcut is not None and self._shortcut.is_broken:
+            return
         if not self._stream.congested or (
             transport.underlying_transport.get_write_buffer_size() < OVERFULL_BYTES
         ):
