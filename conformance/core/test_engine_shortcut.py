@@ -36,9 +36,9 @@ async def test_a_socket_that_is_closed_is_left_to_the_long_way() -> None:
     """Which tells of its end; here nothing is read, sent or raised."""
     stream = MediaStream(CallLeg.of(7, "CA" + "0" * 32), Caller((), call=7))
     shortcut = Shortcut(cast("Any", _Closed()), stream, _nothing)
-    shortcut.take()
-    assert not shortcut.is_free
-    shortcut.leave()
+    shortcut.socket.take()
+    assert not shortcut.socket.is_free
+    shortcut.socket.leave()
 
 
 class _Transport:
@@ -135,7 +135,7 @@ def test_the_two_ways_never_overtake_each_other(steps: list[str]) -> None:
                         heard += _read(theirs, _READ)
                     case "pumps":
                         transport.pump()
-                    case "frame" if shortcut.is_free:
+                    case "frame" if shortcut.socket.is_free:
                         shortcut.send(text)
                         said += _head(len(text)) + text.encode()
                     case "frame" | "mark":
@@ -143,7 +143,7 @@ def test_the_two_ways_never_overtake_each_other(steps: list[str]) -> None:
                         said += text.encode()
                     case "pong":
                         transport.ponged = text.encode()
-                        shortcut._hand_on(memoryview(b"ping"))
+                        shortcut.socket.hand_on(memoryview(b"ping"))
                         said += transport.ponged
             transport.pump()
             while part := _read(theirs, 1 << 16):
@@ -177,14 +177,14 @@ async def test_what_was_said_before_a_reset_is_read_before_it_is_told() -> None:
         line._transport = cast("Any", _Picows(transport))
         shortcut = Shortcut(cast("Any", transport), stream, line.take_text)
         line._shortcut = shortcut
-        shortcut.take()
-        shortcut.behind = False
+        shortcut.socket.take()
+        shortcut.socket.behind = False
         theirs.sendall(CLOSE)
         theirs.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         theirs.close()
         for _ in range(2):  # to two beats, of which the first may find out
             shortcut.post("frame")
-            shortcut.flush()
+            shortcut.socket.flush()
         line.send_long("a frame that was owed")
         assert (transport.reads, bytes(transport.kept)) == (True, b"")
         assert ours.recv(100) == CLOSE

@@ -39,6 +39,7 @@ __all__ = ["MODULES", "VARIABLE", "build", "fresh_build", "in_use", "main", "use
 VARIABLE = "BUSYHOUR_COMPILED"
 
 MODULES = (
+    "fakes.engine.bare_socket",
     "fakes.engine.wheel",
     "fakes.speech.code",
     "fakes.speech.reader",

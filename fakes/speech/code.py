@@ -20,7 +20,7 @@ from __future__ import annotations
 import enum
 import struct
 from binascii import crc_hqx
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple
 
@@ -45,6 +45,7 @@ __all__ = [
     "number_bits",
     "packed",
     "read",
+    "readdressed",
     "stamp",
     "stamp_all",
     "unpack",
@@ -175,6 +176,17 @@ def address(speaker: Speaker, call: int, turn: int) -> int:
     there = _pack(FrameCode(speaker, call, turn, 0, 1))
     change = there ^ _pack(FrameCode(Speaker.CALLER, 0, 0, 0, 1))
     return _low_bits(change << 16 | _checksum(change, 0))
+
+
+def readdressed(frames: Iterable[int], change: int) -> Iterator[bytes]:
+    """Return stamped frames with another address, each made when it is asked for.
+
+    Args:
+        frames: as :func:`stamp_all` returns them.
+        change: what :func:`address` returned.
+    """
+    for frame in frames:
+        yield (frame ^ change).to_bytes(FRAME_BYTES, "big")
 
 
 def _checksum(payload: int, start: int) -> int:

@@ -17,13 +17,14 @@ from fakes.speech.code import (
     FrameCode,
     Speaker,
     address,
+    readdressed,
     stamp_all,
 )
 from fakes.speech.own_voice import pronounce, warm_up
 from fakes.speech.texts import spoken_form
 from fakes.speech.voices import VoiceName, in_voice
 from voiceutils.errors import SettingError
-from voiceutils.mulaw import FRAME_BYTES, FRAMES_PER_SECOND, SILENCE_FRAME
+from voiceutils.mulaw import FRAMES_PER_SECOND, SILENCE_FRAME
 
 __all__ = [
     "Speech",
@@ -143,11 +144,8 @@ def speak(
         SettingError: no words, too many of them, or a number out of range.
     """
     spoken = _spoken(tokens(text), voice)
-    mark = address(speaker, call, turn)
-    frames = tuple(
-        [(frame ^ mark).to_bytes(FRAME_BYTES, "big") for frame in spoken.frames]
-    )
-    return Speech(spoken.text, spoken.words, frames)
+    frames = readdressed(spoken.frames, address(speaker, call, turn))
+    return Speech(spoken.text, spoken.words, tuple(frames))
 
 
 def prepare() -> None:
@@ -168,9 +166,8 @@ def frames_of(
 
     A caller among a thousand keeps no seconds of audio that way.
     """
-    mark = address(speaker, call, turn)
     spoken = _spoken(tokens(text), voice)
-    return ((frame ^ mark).to_bytes(FRAME_BYTES, "big") for frame in spoken.frames)
+    return readdressed(spoken.frames, address(speaker, call, turn))
 
 
 @lru_cache(maxsize=512)

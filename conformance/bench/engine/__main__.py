@@ -19,13 +19,14 @@ import sys
 import tempfile
 from contextlib import suppress
 from importlib.util import find_spec
+from math import inf
 from pathlib import Path
 from statistics import median
 from typing import Any, TypeAlias
 
 from conformance.bench.engine._plot import draw
 from conformance.bench.engine._sink import Sink, compiled
-from conformance.bench.engine._table import COMPILED, judged, table
+from conformance.bench.engine._table import COMPILED, judged, table, title
 from voiceutils.errors import VoiceError
 
 __all__ = ["main"]
@@ -83,11 +84,13 @@ def _measure(
 
 
 def _middle(runs: list[dict[str, Any]]) -> dict[str, float]:
-    runs = [run for run in runs if run]
-    if not runs:
+    """Return the medians; a run that gave no figure counts as the worst of all."""
+    done = [run for run in runs if run]
+    lost = len(runs) - len(done)
+    if lost >= len(done):
         return {}
-    keys = set.intersection(*(set(run) for run in runs))
-    return {key: median(run[key] for run in runs) for key in keys}
+    keys = set.intersection(*(set(run) for run in done))
+    return {key: median([*(run[key] for run in done), *[inf] * lost]) for key in keys}
 
 
 def _can_compile() -> bool:
@@ -105,6 +108,7 @@ def _ours(kind: str, python: list[str], calls: int) -> dict[str, _Sender]:
         f"{kind}full": (full, calls),
         f"{kind}few": (full, _FEW),
         f"{kind}many": (full, _MANY),
+        f"{kind}most": (full, _MOST),
     }
 
 
@@ -130,7 +134,6 @@ def _compare(options: argparse.Namespace, folder: Path) -> int:
                 run = _measure(command, cores, sink.port, calls, options.seconds)
                 runs[name].append(run)
                 print(f"  {name}: {json.dumps(run)}", file=sys.stderr)
-        most = _measure(full, cores, sink.port, _MOST, 1.0)
         if options.plot:
             steps = [
                 _measure(full, cores, sink.port, calls, options.seconds)
@@ -139,8 +142,11 @@ def _compare(options: argparse.Namespace, folder: Path) -> int:
             draw([step for step in steps if step], options.plot)
     found = {name: _middle(of) for name, of in runs.items()}
     print(table(found))
-    lines, met = judged(found, most.get("set_up"))
+    lines, met = judged(found)
     print("\n".join(["", *lines]))
+    for name, of in runs.items():
+        if lost := sum(not run for run in of):
+            print(f"\n{lost} of {len(of)} runs of {title(name)!r} gave no figure.")
     if not cores.raised:
         print(
             "\nWithout the right to a higher priority: others took part of the cores."

@@ -1,4 +1,4 @@
-"""Ours without a caller: the wheel, shared frames and picows; messages are counted."""
+"""Ours without a caller: wheel, shared frames, bare sockets; messages are counted."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from picows import WSFrame, WSListener, WSMsgType, WSTransport
 
 from conformance.bench.engine._run import SETTLE, Window, arguments, resident
 from fakes import event_loop
+from fakes.engine.bare_socket import BareSocket
 from fakes.engine.wheel import wheel_here
+from fakes.twilio.media.shortcut import frame_of
 from fakes.twilio.media.stream_messages import StreamMessages
 from fakes.twilio.media.swift_dial import dial
 from fakes.twilio.web.dial import Reach
@@ -25,27 +27,36 @@ class _Call(WSListener):
         self._said = StreamMessages(CallLeg.of(number, None), seed=number)
         self._lateness = lateness
         self._due = 0.0
-        self._transport: WSTransport | None = None
+        self._socket: BareSocket | None = None
 
     def start(self, due: float) -> None:
         self._due = due
-        if self._transport is not None:
-            self._transport.send(WSMsgType.TEXT, self._said.connected())
-            self._transport.send(WSMsgType.TEXT, self._said.start(("inbound",), {}))
+        if self._socket is not None:
+            self._socket.take()
 
     def on_ws_connected(self, transport: WSTransport) -> None:
-        self._transport = transport
+        transport.send(WSMsgType.TEXT, self._said.connected())
+        transport.send(WSMsgType.TEXT, self._said.start(("inbound",), {}))
+        under = transport.underlying_transport
+        self._socket = BareSocket(under, self._arrived, self._left)
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         self.heard += 1
 
     def turn(self) -> None:
-        now = time.monotonic()
-        while self._due <= now:
-            assert self._transport is not None
-            self._transport.send(WSMsgType.TEXT, self._said.next_media(None))
-            self._lateness.record(now - self._due)
+        socket, now = self._socket, time.monotonic()
+        assert socket is not None
+        while self._due <= now and socket.is_free:
+            socket.post(frame_of(self._said.next_media(None)))
             self._due += FRAME_SECONDS
+
+    def _arrived(self, data: bytes, now: float) -> int:
+        self.heard += 1
+        return len(data)
+
+    def _left(self, at: float) -> None:
+        # Of several that were owed, all are counted as late as the last one.
+        self._lateness.record(at - self._due + FRAME_SECONDS)
 
 
 async def _main() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
-__all__ = ["COMPILED", "calls_a_core", "judged", "table"]
+__all__ = ["COMPILED", "calls_a_core", "judged", "table", "title"]
 
 Figures: TypeAlias = dict[str, float]
 
@@ -25,10 +25,12 @@ _NAMES = {
     "gevent": "gevent + websocket-client",
     "few": "ours, whole callers",
     "many": "ours, whole callers",
+    "most": "ours, whole callers",
 }
 
 
-def _title(name: str) -> str:
+def title(name: str) -> str:
+    """Return what a sender is called in the table."""
     plain = name.removeprefix(COMPILED)
     return _NAMES[plain] + (", compiled" if plain != name else "")
 
@@ -46,19 +48,17 @@ def table(found: dict[str, Figures]) -> str:
     ]
     for name, figures in found.items():
         if not figures:
-            rows.append(f"| {_title(name)} | not measured | | | |")
+            rows.append(f"| {title(name)} | not measured | | | |")
             continue
         late = " / ".join(f"{1000 * figures.get(key, 0):.2f}" for key in ("p50", "p99"))
         rows.append(
-            f"| {_title(name)} | {figures['calls']:.0f} | {figures['us']:.0f} "
+            f"| {title(name)} | {figures['calls']:.0f} | {figures['us']:.0f} "
             f"| {calls_a_core(figures):.0f} | {late} |"
         )
     return "\n".join(rows)
 
 
-def judged(
-    found: dict[str, Figures], set_up: float | None = None
-) -> tuple[list[str], bool]:
+def judged(found: dict[str, Figures]) -> tuple[list[str], bool]:
     """Return each promise as a line, and whether all are kept.
 
     Those of ours are judged by the compiled ones, if they were measured.
@@ -66,6 +66,7 @@ def judged(
     kind = COMPILED if f"{COMPILED}full" in found else ""
     whole, few, many = (found.get(kind + name, {}) for name in ("full", "few", "many"))
     limit, bare = (calls_a_core(found.get(name, {})) for name in ("C", f"{kind}bare"))
+    set_up = found.get(f"{kind}most", {}).get("set_up")
     users, full = calls_a_core(found.get("gevent", {})), calls_a_core(whole)
     checks: list[tuple[str, float | None, float, bool]] = [
         ("bare, of C", _ratio(bare, limit), BARE_SHARE, True),

@@ -52,7 +52,7 @@ class Seat:
             if text is None:
                 self._passenger.look()
                 return
-            if text and shortcut is not None and shortcut.is_free:
+            if text and shortcut is not None and shortcut.socket.is_free:
                 shortcut.post(text)
             elif text:
                 self._passenger.send_long(text)

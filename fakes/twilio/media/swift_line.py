@@ -22,6 +22,7 @@ from picows import (
     WSTransport,
 )
 
+from fakes.engine.bare_socket import BareSocket
 from fakes.engine.wheel import wheel_here
 from fakes.twilio.media.seat import Seat
 from fakes.twilio.media.shortcut import Shortcut
@@ -134,7 +135,7 @@ class SwiftLine(WSListener):
 
     def _begin(self) -> None:
         if self._shortcut is not None:
-            self._shortcut.take()
+            self._shortcut.socket.take()
         self.look()
         early, self._early = self._early, []
         for message in early:
@@ -153,7 +154,7 @@ class SwiftLine(WSListener):
         if self._seat is not None:
             self._wheel.alight(self._seat)
         if self._shortcut is not None:
-            self._shortcut.leave()
+            self._shortcut.socket.leave()
 
     def _ring(self, now: float) -> None:
         self.look()
@@ -193,8 +194,8 @@ class SwiftLine(WSListener):
             return
         shortcut = self._shortcut
         if shortcut is not None:
-            shortcut.flush()
-            if is_media(out) and shortcut.is_free:
+            shortcut.socket.flush()
+            if is_media(out) and shortcut.socket.is_free:
                 shortcut.send(out)
                 return
         self.send_long(out)
@@ -204,14 +205,14 @@ class SwiftLine(WSListener):
         transport = self._transport
         if transport is None or self._closing:
             return
-        if self._shortcut is not None and self._shortcut.is_broken:
+        if self._shortcut is not None and self._shortcut.socket.is_broken:
             return
         if not self._stream.congested or (
             transport.underlying_transport.get_write_buffer_size() < OVERFULL_BYTES
         ):
             transport.send(_TEXT, text)
             if self._shortcut is not None:
-                self._shortcut.behind = True
+                self._shortcut.socket.behind = True
 
     # --- from the network --------------------------------------------------------
 
@@ -220,7 +221,7 @@ class SwiftLine(WSListener):
         self._transport = transport
         under = transport.underlying_transport
         under.set_write_buffer_limits(CONGESTED_BYTES, CONGESTED_BYTES)
-        if self._talk is not None and Shortcut.exists(under):
+        if self._talk is not None and BareSocket.exists(under):
             self._shortcut = Shortcut(under, self._talk, self.take_text)
 
     def pause_writing(self) -> None:
@@ -252,7 +253,7 @@ class SwiftLine(WSListener):
         """The connection is gone."""
         self._lost = True
         if self._shortcut is not None:
-            self._shortcut.leave()
+            self._shortcut.socket.leave()
         # What went wrong was told already; picows keeps it in a future, which would
         # complain that nobody asked.
         self._asking = asyncio.ensure_future(_ask(transport))
