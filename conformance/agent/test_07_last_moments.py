@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from conformance._backoff import expect_bounds
 from conformance._barge_in import LONG
 from conformance._case import MUST, case
 from conformance._line import Line
-from fakes.faults import Refuse
+from fakes.faults import LateFinal, Refuse
 from fakes.twilio.caller.script import AwaitGreeting, HangUp, Pause, Say
 
 
@@ -71,3 +72,25 @@ async def test_hang_up_in_an_interruption_leaves_nothing(line: Line) -> None:
         f"no provider socket is open {line.limits.teardown:g} s after the hang-up",
         ", ".join(f"{attempt.surface} (attempt {attempt.id})" for attempt in left),
     )
+
+
+@case(
+    "7.32",
+    level=MUST,
+    source="https://github.com/pipecat-ai/pipecat/pull/4186",
+    mutants=("answers_who_has_left",),
+)
+async def test_last_words_are_answered_to_nobody(line: Line) -> None:
+    """What is recognised after the hang-up makes nobody ask the model.
+
+    Do: have finals come 0.45 s late; hang up half a second after a question.
+    Expect: no request to any provider after the hang-up.
+    Because: a recogniser that is closed in order sends its last words, and an agent
+        that still listens to them pays for a reply that nobody hears.
+    """
+    await line.fault("listen", LateFinal(0.45))
+    await line.talk(
+        AwaitGreeting(), Say("What time is it?", reply=False), Pause(0.5), HangUp()
+    )
+    await line.open_sockets(within=line.limits.teardown)
+    expect_bounds(line, await line.attempts())

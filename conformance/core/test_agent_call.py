@@ -53,6 +53,8 @@ class Recogniser:
 
     async def close(self, deadline: float = 1.0) -> None:
         self.closed = True
+        for _ in range(20):  # last words are still taken in
+            await asyncio.sleep(0)
 
 
 class Chat:
@@ -285,6 +287,20 @@ async def test_every_ending_frees_everything(ending: str) -> None:
     assert chat.open == speech.open == 0
     assert asyncio.all_tasks() <= before
     assert phone.call.close_code == 1000
+
+
+async def test_last_words_after_the_hang_up_are_not_answered() -> None:
+    """The recogniser is drained when the caller has left; nobody awaits a reply."""
+    chat = Chat("Aha.")
+    phone = ring(chat)
+    phone.start()
+    await phone.until(lambda: phone.call.call_sid)
+    phone.incoming.put_nowait(None)
+    await phone.until(lambda: phone.recogniser.closed)
+    phone.says("is anybody there")
+    await phone.ends()
+
+    assert (chat.asked, phone.kinds) == (0, [])
 
 
 async def test_malformed_messages_do_not_end_the_call(

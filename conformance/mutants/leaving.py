@@ -9,6 +9,7 @@ from typing import Any
 
 from conformance.mutants._registry import mutant
 from voiceutils.agent.call import AgentCall
+from voiceutils.deepgram_stt import ListenEvent
 from voiceutils.wire.twilio import FromTwilio, Stop
 
 _orphans: set[asyncio.Task[None]] = set()
@@ -40,6 +41,20 @@ class FinishesItsReplyAfterHangUp(AgentCall):
     def set_timer(self) -> None:
         if not self._ended.done():
             super().set_timer()
+
+
+@mutant
+class AnswersWhoHasLeft(AgentCall):
+    """Goes on with the conversation while it waits for the recogniser's last words.
+
+    The call's end was not seen by the pipeline:
+    https://github.com/pipecat-ai/pipecat/pull/4186
+    """
+
+    def on_recognised(self, event: ListenEvent) -> None:
+        ended, self._ended = self._ended, self._loop.create_future()
+        super().on_recognised(event)
+        self._ended = ended
 
 
 @mutant

@@ -252,6 +252,8 @@ class AgentCall(SpeakingCall):
 
     def obey(self, commands: list[Command]) -> None:
         """Carry commands out, in order, without waiting for anything."""
+        if self._ended.done():
+            return  # last words of the recogniser, which nobody waits to have answered
         for command in commands:
             if isinstance(command, Answer):
                 self.begin_reply(command.turn, self.answer(command.turn))
