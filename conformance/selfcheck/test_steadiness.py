@@ -22,6 +22,8 @@ def _report(verdicts: dict[str, str]) -> Report:
             status=status,
             seconds=1.0,
             lateness=0.0,
+            expected="an answer",
+            got="silence",
         )
         for number, status in verdicts.items()
     ]
@@ -104,5 +106,5 @@ def test_a_failure_is_named_even_where_nothing_is_compared_with_it(
     _runs(monkeypatch, {"1.1": "PASS"}, {"1.1": "PASS", "model/thinking": "FAIL"})
     assert steadiness.main(["--runs", "2"]) == 0
     out = capsys.readouterr().out
-    assert "  FAIL model/thinking\n" in out
+    assert "  FAIL model/thinking: expected an answer; got silence\n" in out
     assert "0 in some, 1 were put only once" in out

@@ -68,7 +68,8 @@ def main(words: Sequence[str] | None = None) -> int:
             # A cell of the grid that only this seed draws is compared with nothing.
             for case in report.cases:
                 if case.status == Status.FAIL:
-                    print(f"  FAIL {case.number}", flush=True)
+                    said = f"expected {case.expected}; got {case.got}"
+                    print(f"  FAIL {case.number}: {said}", flush=True)
     verdicts = verdicts_of(reports)
     print("\n".join(told(verdicts)))
     if any(one.flaps for one in verdicts):
