@@ -1,12 +1,12 @@
-"""What cases ask of a client that comes back; see :mod:`fakes.backoff_oracle`."""
+"""What cases ask of a client that comes back; see :mod:`fakes.backoff.oracle`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 from conformance._line import Line
-from fakes.backoff_crowd import Crowd
-from fakes.backoff_oracle import judge_attempts
+from fakes.backoff.crowd import Crowd
+from fakes.backoff.oracle import judge_attempts
 from fakes.ledger import Attempt
 
 __all__ = ["expect_bounds", "expect_spread"]

@@ -24,7 +24,7 @@ from typing import Any
 import msgspec
 
 from conformance._limits import Limits
-from fakes.backoff_policy import Policy
+from fakes.backoff.policy import Policy
 from voiceutils.errors import SettingError
 
 __all__ = ["read_budgets"]

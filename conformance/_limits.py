@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from fakes.backoff_policy import Policy
+from fakes.backoff.policy import Policy
 from voiceutils.budget import DEFAULT_BUDGETS
 
 __all__ = ["USUAL", "Limits"]

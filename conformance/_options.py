@@ -17,7 +17,7 @@ from conformance._known_failing import read_known_failing
 from conformance._limits import Limits
 from conformance._own_agent import Keeping
 from conformance._profiles import PROFILES, Profile
-from fakes.backoff_policy import parse_policy
+from fakes.backoff.policy import parse_policy
 from fakes.speech import SpeechMode
 from fakes.twilio.web.detours import read_detours
 from fakes.twilio.web.dial import Reach

@@ -18,7 +18,7 @@ from conformance._own_agent import (
 )
 from conformance._verdict import CLEAN
 from fakes.addresses import USUAL_PORTS, Addresses
-from fakes.backoff_policy import Policy, declared_policy
+from fakes.backoff.policy import Policy, declared_policy
 from fakes.llm.rules_file import read_replies
 from fakes.loopback import is_loopback
 from fakes.processes import AgentProcess, WorldProcess, running_world

@@ -11,11 +11,11 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator
 
+from fakes.backoff.reconnects import Reconnect, reconnects
 from fakes.client_checks import FAREWELLS, OF_ONE_CONNECTION
 from fakes.client_findings import FAULTS_OF_CLIENTS, ClientFinding, Evidence, Limits
 from fakes.ledger import Ledger
 from fakes.ledger_entries import Attempt
-from fakes.reconnects import Reconnect, reconnects
 
 __all__ = ["ClientFinding", "Limits", "judge_clients"]
 

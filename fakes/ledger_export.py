@@ -7,10 +7,10 @@ from typing import Any
 
 import msgspec
 
+from fakes.backoff.reconnects import reconnects
 from fakes.bill import charge_for
 from fakes.ledger import Ledger
 from fakes.ledger_entries import Attempt
-from fakes.reconnects import reconnects
 
 __all__ = ["ledger_lines"]
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from fakes.backoff_policy import Policy
+from fakes.backoff.policy import Policy
 from fakes.evidence.keeper import Keeper
 from fakes.evidence.own_figures import OwnFigures
 from fakes.evidence.trace import Moment

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from fakes.addresses import USUAL_PORTS, Addresses, Ports
-from fakes.backoff_policy import Policy, declared_policy
+from fakes.backoff.policy import Policy, declared_policy
 from fakes.delays import typical
 from fakes.processes import running_world, visits_at
 from fakes.stand_in.visits import Visit

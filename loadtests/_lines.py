@@ -13,8 +13,8 @@ import gevent
 import msgspec
 from gevent.pool import Pool
 
-from fakes.backoff_oracle import judge_attempts
-from fakes.backoff_policy import Policy
+from fakes.backoff.oracle import judge_attempts
+from fakes.backoff.policy import Policy
 from fakes.call_record import CallRecord
 from fakes.engine.commands import LinesNow
 from fakes.engine.link import EngineProcess

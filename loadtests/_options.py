@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, get_args
 
-from fakes.backoff_policy import Policy, parse_policy
+from fakes.backoff.policy import Policy, parse_policy
 from fakes.llm.rules_file import read_replies
 from fakes.speech import SpeechMode, speaking
 from fakes.stand_in.hosts import read_hosts

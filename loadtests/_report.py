@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
-from fakes.backoff_policy import Policy
+from fakes.backoff.policy import Policy
 from fakes.engine.commands import LinesNow
 from fakes.engine.lines import CONNECTING
 from fakes.stand_in.visits import Visit, What, account_of

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from textwrap import wrap
 
-from fakes.backoff_oracle import SLACK_EARLY, SLACK_LATE
+from fakes.backoff.oracle import SLACK_EARLY, SLACK_LATE
 from loadtests._cells import milliseconds, number
 from loadtests._parts import part_texts
 from loadtests._table_load import cost_texts, load_texts

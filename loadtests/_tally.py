@@ -15,8 +15,8 @@ from typing import Any
 
 import msgspec
 
-from fakes.backoff_crowd import Crowd
-from fakes.backoff_oracle import Judgement
+from fakes.backoff.crowd import Crowd
+from fakes.backoff.oracle import Judgement
 from fakes.call_record import ENDED_BY_TESTER, CallRecord
 from fakes.evidence.waterfall import PARTS
 from fakes.ledger import Attempt, CallHeard

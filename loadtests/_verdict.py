@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from fakes.backoff_policy import Policy
+from fakes.backoff.policy import Policy
 from loadtests._tally import Tally
 from voiceutils.budget import Budget, Verdict
 

@@ -15,9 +15,9 @@ from conformance.core.test_backoff_oracle import (
     refused,
     unhurried,
 )
-from fakes.backoff_crowd import ENOUGH, Crowd, least_spread
-from fakes.backoff_oracle import judge_attempts
-from fakes.backoff_policy import Policy
+from fakes.backoff.crowd import ENOUGH, Crowd, least_spread
+from fakes.backoff.oracle import judge_attempts
+from fakes.backoff.policy import Policy
 from voiceutils.backoff import Backoff
 
 EQUAL = Policy(0.25, 1.5, 5.0, "equal", 5)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from fakes.backoff_oracle import (
+from fakes.backoff.oracle import (
     GENERAL_LONGEST,
     SLACK_AFTER_LEAVING,
     SLACK_EARLY,
@@ -19,7 +19,7 @@ from fakes.backoff_oracle import (
     Judgement,
     judge_attempts,
 )
-from fakes.backoff_policy import JITTERS, Policy
+from fakes.backoff.policy import JITTERS, Policy
 from fakes.conduct import Conduct
 from fakes.ledger_entries import Attempt
 from voiceutils.backoff import Backoff

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fakes.backoff_policy import Policy, declared_policy, parse_policy
+from fakes.backoff.policy import Policy, declared_policy, parse_policy
 from voiceutils.errors import SettingError
 
 

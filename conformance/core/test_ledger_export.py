@@ -7,13 +7,13 @@ import json
 import pytest
 
 from fakes import ledger as ledger_module
+from fakes.backoff.reconnects import reconnects
 from fakes.bill import Charge, charge_for
 from fakes.deepgram.bookkeeping import Bookkeeper
 from fakes.deepgram.ear.audio_rate import bytes_a_second
 from fakes.deepgram.outbox import AudioPiece, UtteranceBegun
 from fakes.ledger import Attempt, Ledger
 from fakes.ledger_export import ledger_lines
-from fakes.reconnects import reconnects
 from fakes.speech import Speaker, speak
 
 

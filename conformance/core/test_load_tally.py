@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conformance.core.test_waterfall import story
-from fakes.backoff_crowd import Crowd
-from fakes.backoff_oracle import Judgement
+from fakes.backoff.crowd import Crowd
+from fakes.backoff.oracle import Judgement
 from fakes.call_record import (
     ENDED_BY_TESTER,
     CallRecord,

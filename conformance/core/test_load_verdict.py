@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fakes.backoff_policy import Policy
+from fakes.backoff.policy import Policy
 from loadtests._tally import Tally
 from loadtests._verdict import INVALID, MET, MISSED, Judged, Terms, judge_run
 from voiceutils.budget import DEFAULT_BUDGETS, Budget

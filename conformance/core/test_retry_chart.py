@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from conformance.core.test_evidence import RUN, a_call
-from fakes.backoff_policy import Policy
+from fakes.backoff.policy import Policy
 from fakes.evidence.report import render_report
 from fakes.evidence.retries import chains_of, retry_chart, retry_rows
 from fakes.evidence.trace import FILE, CallKept, append

@@ -10,7 +10,7 @@ import pytest
 import conformance
 from conformance._budgets import read_budgets
 from conformance._limits import Limits
-from fakes.backoff_policy import Policy
+from fakes.backoff.policy import Policy
 from voiceutils.errors import SettingError
 
 

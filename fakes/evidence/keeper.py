@@ -15,7 +15,7 @@ from heapq import heappop, heappush
 from pathlib import Path
 from typing import Any
 
-from fakes.backoff_policy import Policy
+from fakes.backoff.policy import Policy
 from fakes.call_record import ENDED_BY_TESTER, CallRecord
 from fakes.evidence.call_evidence import CallEvidence
 from fakes.evidence.report import write_report

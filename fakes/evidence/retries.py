@@ -1,6 +1,6 @@
 """How an agent came back to the recogniser: each attempt in time, beside its bounds.
 
-What is wrong with it is for :mod:`fakes.backoff_oracle` to say; here it is drawn.
+What is wrong with it is for :mod:`fakes.backoff.oracle` to say; here it is drawn.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from fakes.backoff_oracle import DOORS, SLACK_EARLY, SLACK_LATE, judge_attempts
-from fakes.backoff_policy import Policy
+from fakes.backoff.oracle import DOORS, SLACK_EARLY, SLACK_LATE, judge_attempts
+from fakes.backoff.policy import Policy
+from fakes.backoff.reconnects import failed
 from fakes.evidence.row_charts import Mark, Span, Track, tracks
 from fakes.evidence.trace import CallKept
 from fakes.evidence.trace_reading import Trace
 from fakes.ledger_entries import Attempt
-from fakes.reconnects import failed
 
 __all__ = ["Chain", "Retry", "all_chains", "chains_of", "retry_chart", "retry_rows"]
 

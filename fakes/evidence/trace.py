@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from fakes.backoff_policy import Policy
+from fakes.backoff.policy import Policy
 from fakes.call_record import CallRecord
 from fakes.evidence.call_evidence import CallEvidence
 from fakes.evidence.own_figures import OwnFigures

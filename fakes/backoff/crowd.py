@@ -13,7 +13,7 @@ from math import comb, floor
 
 import msgspec
 
-from fakes.backoff_policy import Policy
+from fakes.backoff.policy import Policy
 
 __all__ = ["AFTER_LASTING", "ENOUGH", "Crowd", "least_spread"]
 

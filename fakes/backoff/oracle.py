@@ -11,10 +11,10 @@ lasted          ended by the service after a healthy time: counting begins anew
 over            finished, or given up by the client: the next one is a new need
 ==============  =====================================================================
 
-With a declared :class:`~fakes.backoff_policy.Policy` every delay has exact bounds at
+With a declared :class:`~fakes.backoff.policy.Policy` every delay has exact bounds at
 the recogniser's door (`DOORS`); without one, and elsewhere, the general bounds below
 hold. What only many calls can show (missing jitter, the herd) is gathered in a
-:class:`~fakes.backoff_crowd.Crowd`.
+:class:`~fakes.backoff.crowd.Crowd`.
 
 Two things are not the client's doing and are allowed for: an attempt is seen when it
 reaches the door, so connecting and the scheduler lengthen every delay (`SLACK_LATE`);
@@ -27,11 +27,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from fakes.backoff_crowd import AFTER_LASTING, Crowd
-from fakes.backoff_policy import Policy
+from fakes.backoff.crowd import AFTER_LASTING, Crowd
+from fakes.backoff.policy import Policy
+from fakes.backoff.reconnects import failed, finished
 from fakes.faults import RESPONSES
 from fakes.ledger_entries import Attempt
-from fakes.reconnects import failed, finished
 
 __all__ = [
     "DOORS",

@@ -19,7 +19,7 @@ from math import isfinite
 
 import msgspec
 
-from fakes.reconnects import SHORT_LIFE
+from fakes.backoff.reconnects import SHORT_LIFE
 from voiceutils.errors import SettingError
 
 __all__ = ["JITTERS", "Policy", "declared_policy", "parse_policy"]

@@ -1,0 +1,1 @@
+"""Whether clients come back as they should, judged from the ledger alone."""
