@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Mapping
+import sys
+from array import array
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil, frexp, inf, ldexp
 from operator import index
-from typing import Final
+from typing import Final, TypeAlias
 
 from voiceutils.errors import SettingError, WireError
 
@@ -21,6 +23,13 @@ _frexp: Final = frexp  # compiled code finds it without looking it up
 _STEPS: Final = 2 * _PER_OCTAVE  # mantissas begin at a half
 _ZERO: Final = -(1 << 20)  # below the bucket of the smallest float
 _EXTREMES: Final = ("min_bits", "max_bits")
+_Page: TypeAlias = "bytearray | array[int]"  # of bytes, or of 64 bits each
+_LARGE: Final = 8 * _PER_OCTAVE  # bytes of such a page
+_PAGES_AT_ONCE: Final = 256  # 256 * 255 fits into two bytes
+_PAIRS: Final = f"<{_PER_OCTAVE // 2}H"
+_EVEN_BYTES: Final = int.from_bytes(
+    b"\xff\0" * (_PER_OCTAVE // 2 * _PAGES_AT_ONCE), "little"
+)
 
 
 class LatencyHistogram:
@@ -36,7 +45,7 @@ class LatencyHistogram:
         # The counts of each octave that has any, as small as they fit. Each of a
         # thousand calls has such a histogram; as a dictionary of buckets it took 12 to
         # 100 KB, and so it takes 2 to 10.
-        self._pages: dict[int, bytearray | list[int]] = {}
+        self._pages: dict[int, _Page] = {}
         self._min = inf
         self._max = -inf
 
@@ -83,7 +92,7 @@ class LatencyHistogram:
         try:
             page[step] += times
         except ValueError:  # a byte is too small for it
-            page = self._pages[octave] = list(page)
+            page = self._pages[octave] = array("Q", list(page))
             page[step] += times
 
     @property
@@ -160,18 +169,16 @@ class LatencyHistogram:
         self.merge_all((other,))
 
     def merge_all(self, others: Iterable[LatencyHistogram]) -> None:
-        """Add everything that the others recorded, at a third of the cost of each."""
-        # Those of all calls are added up between their frames.
+        """Add everything that the others recorded, many at once."""
+        # Those of all calls are added up between their frames: number by number, 800
+        # of them took 20 ms, for which every frame of the moment had to wait.
         pages = {octave: [page] for octave, page in self._pages.items()}
         for other in others:
             for octave, page in other._pages.items():
                 pages.setdefault(octave, []).append(page)
             self._min = min(self._min, other._min)
             self._max = max(self._max, other._max)
-        self._pages = {
-            octave: [*map(sum, zip(*alike, strict=True))]
-            for octave, alike in pages.items()
-        }
+        self._pages = {octave: _sum(alike) for octave, alike in pages.items()}
 
     def to_counts(self) -> dict[str, int]:
         """Return the counts as plain JSON; :meth:`from_counts` restores them exactly.
@@ -230,6 +237,34 @@ class LatencyHistogram:
 
     def __repr__(self) -> str:
         return f"<LatencyHistogram of {self.count}, {self.min}..{self.max} s>"
+
+
+def _sum(pages: Sequence[_Page]) -> _Page:
+    """Add up pages, many at once as one long number."""
+    small = [page for page in pages if isinstance(page, bytearray)]
+    large = [page for page in pages if not isinstance(page, bytearray)]
+    every = int.from_bytes(b"".join(large), sys.byteorder)
+    folded = _folded(every, len(large), _LARGE)
+    total = array("Q", folded.to_bytes(_LARGE, sys.byteorder))
+    for begin in range(0, len(small), _PAGES_AT_ONCE):
+        some = small[begin : begin + _PAGES_AT_ONCE]
+        every = int.from_bytes(b"".join(some), "little")
+        # Bytes one by one would overflow; in places of two, so many of them never do.
+        for first in (0, 1):
+            folded = _folded(every >> 8 * first & _EVEN_BYTES, len(some), _PER_OCTAVE)
+            counts = struct.unpack(_PAIRS, folded.to_bytes(_PER_OCTAVE, "little"))
+            for step, count in enumerate(counts):
+                total[2 * step + first] += count
+    return total
+
+
+def _folded(number: int, pages: int, size: int) -> int:
+    """Add up pages of that many bytes, which lie in one number, by its halves."""
+    while pages > 1:
+        pages = (pages + 1) // 2
+        bits = 8 * size * pages
+        number = (number & (1 << bits) - 1) + (number >> bits)
+    return number
 
 
 def _bucket(seconds: float) -> int:

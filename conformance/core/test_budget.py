@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from fractions import Fraction
 from math import ceil, inf, nan
 from random import Random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from voiceutils import (
@@ -19,6 +20,7 @@ from voiceutils import (
     WireError,
 )
 
+OFTEN = st.integers(1, 600)
 LATENCIES = st.lists(
     st.one_of(
         st.floats(0, 1e4),
@@ -97,6 +99,34 @@ def test_merging_is_recording_everything(runs: list[list[float]]) -> None:
     everything = [value for run in runs for value in run]
     assert merged == histogram_of(everything)
     assert merged.count == len(everything)
+
+
+@given(
+    # At the begin and the end of an octave, and beside each other.
+    st.dictionaries(
+        st.sampled_from([0.25, 0.251, 0.253, 0.4995, 0.5]), st.integers(1, 600)
+    ),
+    st.integers(1, 700),
+    st.dictionaries(st.sampled_from([0.25, 0.4995]), st.integers(1, 600)),
+)
+@example({0.25: 255, 0.251: 255}, 700, {0.25: 256})
+def test_many_are_added_up_without_loss(
+    alike: dict[float, int], times: int, last: dict[float, int]
+) -> None:
+    """However often each latency occurred, and in however many histograms."""
+    one, other = (
+        histogram_of([x for x, n in counts.items() for _ in range(n)])
+        for counts in (alike, last)
+    )
+    merged = LatencyHistogram()
+    merged.merge_all([*[one] * times, other])
+    wanted = Counter[str]()
+    for histogram, number in ((one, times), (other, 1)):
+        for bucket, count in histogram.to_counts().items():
+            if not bucket.endswith("_bits"):
+                wanted[bucket] += count * number
+    counts = merged.to_counts()
+    assert {x: n for x, n in counts.items() if not x.endswith("_bits")} == wanted
 
 
 @given(LATENCIES, st.randoms())
