@@ -145,10 +145,14 @@ class BareSocket:
         if self._file < 0:
             return
         self.flush()
+        if self._file < 0:
+            return  # what was sent found it broken, and has left it
         self._traffic.remove(self._file)
         self._file = -1
         if not self._transport.is_closing():
             self._transport.resume_reading()
+        # Nothing arrives any more; whoever was told may be free.
+        self._arrived, self.left = _of_nobody, _ignore
 
     @property
     def is_free(self) -> bool:
@@ -210,3 +214,11 @@ class BareSocket:
             room[:size] = rest[:size]
             protocol.buffer_updated(size)
             rest = rest[size:]
+
+
+def _of_nobody(data: bytes, at: float) -> int:
+    return 0
+
+
+def _ignore(at: float) -> None:
+    pass

@@ -68,6 +68,11 @@ class Exchange:
         for number in [*self._waiting, *self._calls]:
             self.hang_up(number)
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether no call is up, nor waits to be dialled."""
+        return not self._calls and not self._waiting
+
     def health(self) -> Health:
         """Return how well time was kept so far."""
         return self._vitals.health(self._calls.values(), waiting=len(self._waiting))

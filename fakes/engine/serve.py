@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import gc
 import os
 import queue
 import signal
@@ -20,6 +19,7 @@ from fakes.engine.commands import (
     AskHealth,
     AskLines,
     Dial,
+    Finished,
     HangUp,
     HangUpAll,
     Note,
@@ -30,6 +30,7 @@ from fakes.engine.commands import (
     encode_line,
 )
 from fakes.engine.exchange import Exchange
+from fakes.engine.garbage import Garbage
 from fakes.speech import CALLER_UTTERANCES, Speaker, SpeechMode, speaking
 from fakes.twilio.caller import sounds
 from voiceutils.errors import WireError
@@ -106,7 +107,14 @@ def _ask_for_priority() -> None:
 
 async def _serve(max_calls: int, reports: _Reports, speech: SpeechMode) -> None:
     loop = asyncio.get_running_loop()
-    exchange = Exchange(reports, max_calls=max_calls)
+    garbage = Garbage()
+
+    def report(what: Report) -> None:
+        reports(what)
+        if isinstance(what, Finished):
+            garbage.call_ended(idle=exchange.is_idle)
+
+    exchange = Exchange(report, max_calls=max_calls)
     quit_asked = asyncio.Event()
 
     def obey(line: bytes) -> None:
@@ -146,8 +154,7 @@ async def _serve(max_calls: int, reports: _Reports, speech: SpeechMode) -> None:
     for text in CALLER_UTTERANCES:  # the first time costs milliseconds
         mode.speak(text, speaker=Speaker.CALLER, call=0)
     sounds.prepare()
-    gc.collect()
-    gc.freeze()  # what is imported by now lives as long as the process
+    garbage.leave_to_us()
     reports(Ready(os.getpid()))
     await quit_asked.wait()
     await exchange.close(_CLOSE_WITHIN)

@@ -163,6 +163,12 @@ class PhoneCall:
 
     async def run(self) -> CallRecord:
         """Place the call; return when it is over."""
+        try:
+            return await self._run()
+        finally:
+            self._caller.leave()
+
+    async def _run(self) -> CallRecord:
         loop = asyncio.get_running_loop()
         if self._order.authority:
             trusting(self._order.authority)  # a wrong path is told at once

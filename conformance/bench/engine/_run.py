@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import resource
 import sys
@@ -57,7 +56,6 @@ class Window:
         self._lateness = lateness
         self._set_up = set_up
         self._memory = memory
-        gc.collect()
         self._before = lateness()
         self._wall = time.monotonic()
         self._cpu = time.process_time()

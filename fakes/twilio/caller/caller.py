@@ -143,6 +143,15 @@ class Caller:
         """
         self._listening.arrived = arrived
 
+    def leave(self) -> None:
+        """Follow the script no further; whoever leaves the line is to be told so.
+
+        Nothing of the caller refers to itself any more: its memory is free at once.
+        """
+        self._frames.close()
+        self._frames = _nothing_more()
+        self._saying = self._silence_ends = self._listening.arrived = None
+
     @property
     def turns(self) -> list[TurnRecord]:
         """What was said so far, and what came back."""
@@ -449,3 +458,7 @@ def _never() -> float:
 
 def _at_once() -> float:
     return -inf
+
+
+def _nothing_more() -> _Frames:
+    yield from ()

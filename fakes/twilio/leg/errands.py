@@ -165,6 +165,11 @@ class Errands:
         if left:
             await asyncio.wait(left)
 
+    def tell_nobody(self) -> None:
+        """Let go of whoever is told; the leg is over."""
+        self._told = Told(_ignore, _ignore)
+        self._dial_out = _nobody
+
     # --- one errand each ---------------------------------------------------------
 
     async def _fetch(self, order: FetchDocument) -> None:
@@ -282,3 +287,11 @@ class Errands:
         self._told.noted(Noted("0", text))
         self._flow.hang_up(self._clock(), "failed", text)
         self._told.changed()
+
+
+def _ignore(*_: object) -> None:
+    pass
+
+
+async def _nobody(_: DialOut) -> DialEnd:
+    return DialEnd("failed")

@@ -229,6 +229,10 @@ class CallStreams:
         for fork in list(self._forks):
             fork.stop(self._clock())
 
+    def tell_nobody(self) -> None:
+        """Let go of whoever is told of events; the leg is over."""
+        self._tell = _ignore
+
     # --- both --------------------------------------------------------------------
 
     async def _dial(self, order: StreamOrder, stream: StreamCore) -> Line:
@@ -254,3 +258,7 @@ class CallStreams:
     ) -> None:
         sid = stream.stream_sid
         self._tell(StreamEvent(kind, sid, order.name or sid, order, code, text))
+
+
+def _ignore(_: StreamEvent) -> None:
+    pass

@@ -91,6 +91,8 @@ async def _open(target: MediaTarget, protocol: Any) -> None:
             raise EOFError("connection closed")
     except BaseException:
         transport.abort()
+        # The protocol keeps the failure, and the failure this frame.
+        del protocol, transport, _
         raise
     end: socket.socket = transport.get_extra_info("socket")
     with contextlib.suppress(OSError):  # the agent has left; the listener knows

@@ -22,6 +22,7 @@ from picows import (
     WSTransport,
 )
 
+from fakes.alarms import Alarm
 from fakes.engine.bare_socket import BareSocket
 from fakes.engine.wheel import wheel_here
 from fakes.twilio.media.seat import Seat
@@ -89,7 +90,7 @@ class SwiftLine(WSListener):
         self._talk = stream if isinstance(stream, MediaStream) else None
         self._seat: Seat | None = None
         self._shortcut: Shortcut | None = None
-        self._alarm = self._wheel.alarms.alarm(self._ring)
+        self._alarm: Alarm | None = None  # while it runs
         self._loop = asyncio.get_running_loop()
         self._over: asyncio.Future[None] = self._loop.create_future()
         self._transport: WSTransport | None = None
@@ -107,6 +108,7 @@ class SwiftLine(WSListener):
     async def run(self) -> None:
         """Return when the stream has ended and the socket is closed."""
         self._running = True
+        alarm = self._alarm = self._wheel.alarms.alarm(self._ring)
         if self._talk is not None:
             self._seat = Seat(self, self._talk, self._shortcut)
             self._stream.open(self._wheel.board(self._seat) - FRAME_SECONDS)
@@ -117,11 +119,12 @@ class SwiftLine(WSListener):
             await self._over
         finally:
             self._alight()
-            self._alarm.cancel()
+            alarm.cancel()
             for timer in self._timers:
                 timer.cancel()
             if self._transport is not None and not self._lost:
                 self._transport.disconnect(False)
+            self._let_go()
 
     def wake(self) -> None:
         """Look at the stream soon; it was changed from outside."""
@@ -146,6 +149,13 @@ class SwiftLine(WSListener):
     def _finish(self) -> None:
         if not self._over.done():
             self._over.set_result(None)
+
+    def _let_go(self) -> None:
+        """Refer to nobody who refers to this line, which is over."""
+        self._seat = self._shortcut = None
+        self._timers.clear()
+        if self._lost:
+            self._transport = None
 
     # --- sending -----------------------------------------------------------------
 
@@ -176,8 +186,10 @@ class SwiftLine(WSListener):
             self._alight()
             if self._lost:
                 self._finish()
-        if self._talk is None and (due := stream.next_timer()) is not None:
-            self._alarm.set(due)
+        if self._talk is None and self._alarm is not None:
+            due = stream.next_timer()
+            if due is not None:
+                self._alarm.set(due)
 
     def fail(self, error: Exception) -> None:
         """End with a bug of ours."""
@@ -259,6 +271,8 @@ class SwiftLine(WSListener):
         self._asking = asyncio.ensure_future(_ask(transport))
         if self._running:
             self._tell_end()
+        if self._over.done():
+            self._transport = None
 
     def take_text(self, payload: bytes) -> None:
         """Take a text message that is not ordinary audio, in UTF-8 as it came."""

@@ -129,14 +129,14 @@ class _Scan:
 
     def __init__(self) -> None:
         self._depth = 0
-        self._parser = expat.ParserCreate()
-        self._parser.StartDoctypeDeclHandler = self._refuse_document_type
-        self._parser.XmlDeclHandler = self._declaration
-        self._parser.StartElementHandler = self._deeper
-        self._parser.EndElementHandler = self._higher
 
     def check(self, body: bytes) -> None:
-        self._parser.Parse(body, True)
+        parser = expat.ParserCreate()
+        parser.StartDoctypeDeclHandler = self._refuse_document_type
+        parser.XmlDeclHandler = self._declaration
+        parser.StartElementHandler = self._deeper
+        parser.EndElementHandler = self._higher
+        parser.Parse(body, True)
 
     def _refuse_document_type(self, *_: object) -> None:
         raise TwimlError("12100", "bad TwiML: document type not allowed")
