@@ -18,7 +18,7 @@ import msgspec
 
 from conformance._control import control_client
 from conformance._lines import Lines
-from conformance._own_agent import STARTS, Launch
+from conformance._own_agent import Launch, starts_here
 from fakes.ledger import Attempt
 from fakes.processes import AgentProcess, WorldProcess, visits_at
 from fakes.stand_in.visits import Visit, VisitBook
@@ -141,7 +141,7 @@ class Booths:
                 self.visits.add(await asyncio.to_thread(booth.visits))
 
     async def _open(self, build: Callable[[], Booth]) -> Booth:
-        async with STARTS:
+        async with starts_here():
             booth = await asyncio.to_thread(build)
         self._all.append(booth)
         return booth

@@ -24,7 +24,7 @@ from conformance._case import CaseFailed
 from conformance._figures import Figure
 from conformance._limits import Limits
 from conformance._meddler import Meddler, meddled, unchanged
-from conformance._own_agent import STARTS, Launch, OwnAgent
+from conformance._own_agent import Launch, OwnAgent, starts_here
 from conformance._records import Records, Unsupported
 from conformance._trace import phone_leg, providers_leg, timed_trace
 from conformance._wiretap import Wiretap
@@ -212,7 +212,7 @@ class Line(Records):
             raise Unsupported("a process of its own needs --agent-command")
         process = self._launch(env)
         agent, reach = self.agent, self.reach
-        async with STARTS:
+        async with starts_here():
             self.agent = await asyncio.to_thread(process.start)
         self.reach = reach._replace(via={**reach.via, **process.detours})
         try:

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, NamedTuple
+from weakref import WeakKeyDictionary
 
 from fakes.addresses import Addresses
 from fakes.processes import AgentProcess
@@ -20,18 +21,19 @@ from voiceutils.errors import NotConnected
 
 __all__ = [
     "NOT_KEPT",
-    "STARTS",
     "Keeping",
     "Launch",
     "OwnAgent",
     "launcher",
+    "starts_here",
     "unsigned_environment",
 ]
 
 _MOST_OUTPUT = 4_000_000  # characters
-STARTS = asyncio.Semaphore(2)
-"""Who starts an agent takes one: those that start at once would make each other, and
-every call, late."""
+_AT_ONCE = 2  # agents that start
+_starts: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = (
+    WeakKeyDictionary()
+)
 
 # From further environment to an agent that is not started yet.
 Launch = Callable[[Mapping[str, str]], "OwnAgent"]
@@ -45,6 +47,15 @@ class Keeping(NamedTuple):
 
 
 NOT_KEPT = Keeping()
+
+
+def starts_here() -> asyncio.Semaphore:
+    """Return of what to take one to start an agent, in the running event loop.
+
+    Agents that start at once would make each other, and every call, late.
+    """
+    loop = asyncio.get_running_loop()
+    return _starts.setdefault(loop, asyncio.Semaphore(_AT_ONCE))
 
 
 def unsigned_environment(keeping: Keeping) -> dict[str, str]:

@@ -111,7 +111,11 @@ def _word(verdict: Verdict) -> str:
         return INVALID
     if failure is None:
         return PASSED
-    return FAILED if isinstance(failure, CaseFailed | DeadlineExceeded) else BROKE
+    if isinstance(failure, CaseFailed | DeadlineExceeded):
+        return FAILED
+    # Not the agent's doing, so somebody has to know of it.
+    print(f"broke: {type(failure).__name__}: {failure}", file=sys.stderr)
+    return BROKE
 
 
 class Figures(NamedTuple):

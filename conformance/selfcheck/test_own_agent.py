@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 import textwrap
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from conformance._own_agent import OwnAgent, launcher
+from conformance._own_agent import OwnAgent, launcher, starts_here
 from fakes.addresses import Addresses
 from voiceutils.errors import VoiceError
 
@@ -55,3 +56,17 @@ def test_agent_that_does_not_start_is_told() -> None:
     agent = OwnAgent(NOWHERE, ["false"], {})
     with pytest.raises(VoiceError, match="status 1"):
         agent.start()
+
+
+def test_agents_start_in_one_event_loop_after_the_other() -> None:
+    """Who puts the suite more than once in a process has a new loop each time."""
+
+    async def start(number: int) -> int:
+        async with starts_here():
+            await asyncio.sleep(0)
+            return number
+
+    async def several() -> list[int]:
+        return await asyncio.gather(*map(start, range(5)))
+
+    assert asyncio.run(several()) == asyncio.run(several()) == [0, 1, 2, 3, 4]
