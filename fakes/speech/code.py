@@ -120,34 +120,39 @@ def stamp(audio: bytes, code: FrameCode) -> bytes:
         SettingError: the audio is not one frame, or a value of the code does not
             fit its field.
     """
-    (frame,) = stamp_all([audio], [code])
-    return frame.to_bytes(FRAME_BYTES, "big")
+    return (_upper_bits(audio) | _stamped_bits(code)).to_bytes(FRAME_BYTES, "big")
 
 
-def stamp_all(audio: Sequence[bytes], codes: Sequence[FrameCode]) -> list[int]:
-    """Return the frames that :func:`stamp` makes, as big-endian integers.
+def stamp_all(audio: Sequence[bytes], firsts: Sequence[FrameCode]) -> list[int]:
+    """Return the frames of an utterance, stamped and numbered, as big-endian integers.
+
+    Args:
+        audio: the frames.
+        firsts: the code of each, numbered 0 as if it were the first. Those that are
+            alike, as all of a word are, are packed once, since the checksum is linear;
+            that makes a new text 10 times cheaper.
 
     Raises:
         SettingError: as :func:`stamp` does.
     """
-    # Codes that differ in the number of the frame only, as those of a word do, are
-    # packed once: the checksum is linear. That makes a new text 10 times cheaper.
     packed: dict[FrameCode, int] = {}
     frames = []
-    for frame, code in zip(audio, codes, strict=True):
-        if len(frame) != FRAME_BYTES:
-            raise SettingError(
-                f"a frame has {FRAME_BYTES} bytes, not {len(frame)}; cut or pad it"
-                " first"
-            )
-        first = code._replace(frame=0)
-        if first not in packed or not 0 <= code.frame < code.frames:
-            packed[first] = _stamped_bits(code) ^ number_bits(code.frame)
-        # 0x7E and 0x7F are the two bytes that could leave here as 0x7F.
-        sound = frame.replace(b"\x7e", b"\xfe").replace(b"\x7f", b"\xff")
-        upper = int.from_bytes(sound, "big") & _UPPER_BITS
-        frames.append(upper | packed[first] ^ number_bits(code.frame))
+    for number, (frame, first) in enumerate(zip(audio, firsts, strict=True)):
+        low = packed.get(first)
+        if low is None:
+            low = packed[first] = _stamped_bits(first)
+        frames.append(_upper_bits(frame) | low ^ number_bits(number))
     return frames
+
+
+def _upper_bits(frame: bytes) -> int:
+    if len(frame) != FRAME_BYTES:
+        raise SettingError(
+            f"a frame has {FRAME_BYTES} bytes, not {len(frame)}; cut or pad it first"
+        )
+    # 0x7E and 0x7F are the two bytes that could leave here as 0x7F.
+    sound = frame.replace(b"\x7e", b"\xfe").replace(b"\x7f", b"\xff")
+    return int.from_bytes(sound, "big") & _UPPER_BITS
 
 
 def _stamped_bits(code: FrameCode) -> int:

@@ -178,30 +178,39 @@ def _spoken(words: tuple[str, ...], voice: VoiceName) -> _Spoken:
 
 
 def _codes(utterance: Utterance) -> list[FrameCode]:
+    """Return the code of each frame, numbered 0: frames that differ by it share one."""
     said = [0] * (len(utterance.tokens) + 1)  # frames of each word so far
-    lasts = [0, *map(utterance.owners.count, range(1, len(said)))]
+    parts = [
+        _parts(utterance, word, frames)
+        for word, frames in enumerate(map(utterance.owners.count, range(len(said))))
+    ]
     codes = []
-    for frame, word in enumerate(utterance.owners):
-        token = utterance.tokens[word - 1] if word else ""
-        segments = _segments(token)
-        segment = said[word] % segments
+    for word in utterance.owners:
+        of_word = parts[word]
+        codes.append(of_word[said[word] % len(of_word)])
         said[word] += 1
-        begin = segment * SEGMENT_LETTERS
-        codes.append(
-            FrameCode(
-                speaker=Speaker.CALLER,
-                call=0,
-                turn=0,
-                frame=frame,
-                frames=len(utterance.owners),
-                word=word,
-                segment=segment,
-                letters=token[begin : begin + SEGMENT_LETTERS],
-                last=segment == segments - 1,
-                word_frames=min(lasts[word], WORD_FRAME_LIMIT),
-            )
-        )
     return codes
+
+
+def _parts(utterance: Utterance, word: int, frames: int) -> list[FrameCode]:
+    """Return the codes of a word's segments, of which its frames take turns."""
+    token = utterance.tokens[word - 1] if word else ""
+    segments = _segments(token)
+    return [
+        FrameCode(
+            speaker=Speaker.CALLER,
+            call=0,
+            turn=0,
+            frame=0,
+            frames=len(utterance.owners),
+            word=word,
+            segment=segment,
+            letters=token[segment * SEGMENT_LETTERS : (segment + 1) * SEGMENT_LETTERS],
+            last=segment == segments - 1,
+            word_frames=min(frames, WORD_FRAME_LIMIT) if word else 0,
+        )
+        for segment in range(segments)
+    ]
 
 
 def _segments(token: str) -> int:
