@@ -85,3 +85,20 @@ def test_merge(benchmark: BenchmarkFixture) -> None:
         return everything
 
     assert benchmark(merged).count == sum(call.count for call in calls)
+
+
+@pytest.mark.benchmark(group="latency: 800 histograms added up")
+def test_merge_all(benchmark: BenchmarkFixture) -> None:
+    """For which the frames of 800 calls wait, whenever an engine is asked."""
+    calls = []
+    for _ in range(800):
+        call = LatencyHistogram()
+        call.record_all(_CHANCE.lognormvariate(-8.0, 0.8) for _ in range(600))
+        calls.append(call)
+
+    def added_up() -> LatencyHistogram:
+        everything = LatencyHistogram()
+        everything.merge_all(calls)
+        return everything
+
+    assert benchmark(added_up).count == 800 * 600

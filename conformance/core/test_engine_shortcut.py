@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, cast
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fakes.engine.bare_socket import BareSocket
+from fakes.engine.wheel import wheel_here
 from fakes.twilio.caller.caller import Caller
 from fakes.twilio.media.shortcut import Shortcut
 from fakes.twilio.media.stream import MediaStream
@@ -34,8 +37,7 @@ class _Closed:
 
 async def test_a_socket_that_is_closed_is_left_to_the_long_way() -> None:
     """Which tells of its end; here nothing is read, sent or raised."""
-    stream = MediaStream(CallLeg.of(7, "CA" + "0" * 32), Caller((), call=7))
-    shortcut = Shortcut(cast("Any", _Closed()), stream, _nothing)
+    shortcut = Shortcut(cast("Any", _Closed()), _stream(), _nothing)
     shortcut.socket.take()
     assert not shortcut.socket.is_free
     shortcut.socket.leave()
@@ -122,11 +124,7 @@ def test_the_two_ways_never_overtake_each_other(steps: list[str]) -> None:
         ours, theirs = _full_socket()
         with ours, theirs:
             transport = _Transport(ours)
-            stream = MediaStream(CallLeg.of(7, "CA" + "0" * 32), Caller((), call=7))
-            line = SwiftLine(stream)
-            line._transport = cast("Any", _Picows(transport))
-            shortcut = Shortcut(cast("Any", transport), stream, line.take_text)
-            line._shortcut = shortcut
+            line, shortcut = _line_over(transport)
             said, heard = b"", b""
             for number, what in enumerate(steps):
                 text = f"{number:04}" * 90
@@ -164,6 +162,50 @@ class _Picows:
         self.underlying_transport.write(text.encode())
 
 
+def _stream() -> MediaStream:
+    return MediaStream(CallLeg.of(7, "CA" + "0" * 32), Caller((), call=7))
+
+
+def _line_over(transport: _Transport) -> tuple[SwiftLine, Shortcut]:
+    stream = _stream()
+    line = SwiftLine(stream)
+    line._transport = cast("Any", _Picows(transport))
+    line._shortcut = Shortcut(cast("Any", transport), stream, line.take_text)
+    return line, line._shortcut
+
+
+async def test_a_socket_that_breaks_as_it_is_left_takes_no_other_with_it() -> None:
+    """What is still to be sent finds it broken; the others are read as before."""
+    heard: list[bytes] = []
+    broken, agent = socket.socketpair()
+    other, its_agent = socket.socketpair()
+    with broken, agent, other, its_agent:
+        ends = []
+        for end in (broken, other):
+            end.setblocking(False)
+            ends.append(BareSocket(cast("Any", _Transport(end)), _into(heard), _never))
+            ends[-1].take()
+        agent.close()
+        ends[0].post(b"a frame")
+        ends[0].leave()
+        assert ends[0].is_broken
+        its_agent.sendall(b"still here")
+        wheel_here().before_turns()
+    assert heard == [b"still here"]
+
+
+def _into(heard: list[bytes]) -> Callable[[bytes, float], int]:
+    def arrived(data: bytes, at: float) -> int:
+        heard.append(data)
+        return len(data)
+
+    return arrived
+
+
+def _never(at: float) -> None:
+    raise AssertionError("nothing was written")
+
+
 async def test_what_was_said_before_a_reset_is_read_before_it_is_told() -> None:
     """A frame that finds the socket broken is not worth losing the agent's close."""
     with socket.create_server(("127.0.0.1", 0)) as server:
@@ -172,11 +214,7 @@ async def test_what_was_said_before_a_reset_is_read_before_it_is_told() -> None:
     with ours:
         ours.setblocking(False)
         transport = _Transport(ours)
-        stream = MediaStream(CallLeg.of(7, "CA" + "0" * 32), Caller((), call=7))
-        line = SwiftLine(stream)
-        line._transport = cast("Any", _Picows(transport))
-        shortcut = Shortcut(cast("Any", transport), stream, line.take_text)
-        line._shortcut = shortcut
+        line, shortcut = _line_over(transport)
         shortcut.socket.take()
         shortcut.socket.behind = False
         theirs.sendall(CLOSE)

@@ -122,6 +122,7 @@ def _compare(options: argparse.Namespace, folder: Path) -> int:
     }
     full = [*python, f"{_HERE}._full"]
     if options.compiled and _can_compile():
+        del senders["most"]  # too many without: each run took 25 s and gave no figure
         python += [_COMPILED, "-m"]
         senders |= _ours(COMPILED, python, options.calls)
         full = [*python, f"{_HERE}._full"]
@@ -146,7 +147,8 @@ def _compare(options: argparse.Namespace, folder: Path) -> int:
     print("\n".join(["", *lines]))
     for name, of in runs.items():
         if lost := sum(not run for run in of):
-            print(f"\n{lost} of {len(of)} runs of {title(name)!r} gave no figure.")
+            who = f"{title(name)} ({senders[name][1]} calls)"
+            print(f"\n{who}: {lost} of {len(of)} runs gave no figure.")
     if not cores.raised:
         print(
             "\nWithout the right to a higher priority: others took part of the cores."
